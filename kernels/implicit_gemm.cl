@@ -15,23 +15,20 @@
 // products read them, lanes[taps][panels][lanes of the source's channels][COLUMNS], with zeros for
 // channels and columns that do not exist. They are then multiplied where they are.
 //
-// In the forward pass and the data gradient the rows are pixels, ordered by position in the image
-// first and by image second. The rows of a tile then mostly have the same position, and so the same
-// taps outside the image, which are skipped.
+// In the forward pass and the data gradient the rows are pixels. Those of small maps are ordered by
+// position in the image first and by image second: the rows of a tile then mostly have the same
+// position, and so the same taps outside the image, which are skipped. In large maps few taps are
+// outside, and pixels are read and written in the order of memory.
 
 #include "matrix_unit.cl"
+#include "panel.cl"
 
-#define COLUMNS  (2 * VEC)
-#define MAX_ROWS (MAX_TILES * ROWS)
-#define CHANNELS (CHUNK * STEPS) // steps of the sum in a chunk
+#define MAX_ROWS      (MAX_TILES * ROWS)
+#define MOST_BY_PLACE 64              // pixels of a small map
+#define CHANNELS      (CHUNK * STEPS) // steps of the sum in a chunk
 // Length of a row of the gathered factor. Not a power of two, so that rows do not compete for the
 // same cache set.
 #define ROW_STEP (CHUNK + 16)
-
-INLINE int lanes_in(int steps)
-{
-    return (steps + STEPS - 1) / STEPS;
-}
 
 typedef struct sums {
     vec low[ROWS], high[ROWS];
@@ -81,60 +78,6 @@ INLINE lanes lanes_of_pixels(const global real *first, const global real *second
 }
 #endif
 
-// Copies a pair of vectors from a row that has `left` floats left; the others become zero.
-INLINE void copy_columns(const global float *from, float *to, int left)
-{
-    if (left >= COLUMNS) {
-        vec_store(vec_load(from), to);
-        vec_store(vec_load(from + VEC), to + VEC);
-        return;
-    }
-    vec_store(vec_load_part(from, left), to);
-    vec_store(left > VEC ? vec_load_part(from + VEC, left - VEC) : (vec)(0.0f), to + VEC);
-}
-
-// to[k][column] = from[column * step + k] for k < count and column < columns; zero for other
-// columns.
-INLINE void copy_transposed(const global float *from, size_t step, float *to, int count,
-                            int columns)
-{
-    for (int base = 0; base < COLUMNS; base += VEC) {
-        const global float *rows[VEC];
-        for (int i = 0; i < VEC; i++)
-            rows[i] = from + (size_t)min(base + i, columns - 1) * step;
-        int k = 0;
-#if VEC > 1
-        // Transposes by perfect shuffles: log2(VEC) rounds that interleave row i with row i + VEC /
-        // 2.
-        for (; k + VEC <= count && base + VEC <= columns; k += VEC) {
-            vec a[VEC], b[VEC];
-#pragma unroll
-            for (int i = 0; i < VEC; i++)
-                a[i] = vec_load(rows[i] + k);
-#pragma unroll
-            for (int round = 1; round < VEC; round *= 2) {
-#pragma unroll
-                for (int i = 0; i < VEC / 2; i++) {
-                    b[2 * i].even = a[i].lo;
-                    b[2 * i].odd = a[i + VEC / 2].lo;
-                    b[2 * i + 1].even = a[i].hi;
-                    b[2 * i + 1].odd = a[i + VEC / 2].hi;
-                }
-#pragma unroll
-                for (int i = 0; i < VEC; i++)
-                    a[i] = b[i];
-            }
-#pragma unroll
-            for (int i = 0; i < VEC; i++)
-                vec_store(a[i], to + (k + i) * COLUMNS + base);
-        }
-#endif
-        for (; k < count; k++)
-            for (int i = 0; i < VEC; i++)
-                to[k * COLUMNS + base + i] = base + i < columns ? rows[i][k] : 0.0f;
-    }
-}
-
 // A panel of the weights in memory: `rows` rows of `lines` cache lines, `step` floats apart. If the
 // weights are not packed, the rows are too far apart for the processor's own prefetcher. Each panel
 // is read only a few times, so waiting for it can take a third of the time.
@@ -144,23 +87,25 @@ typedef struct panel {
     int rows, lines;
 } panel;
 
-enum {
-    LINE = 16
-}; // floats in a cache line; true for nearly all processors and harmless for
-   // others
+enum { LINE = 16 }; // floats in a cache line; true for nearly all processors, harmless for others
 
-// Prefetches cache lines [first, last) of a panel, but only if the compiler is PoCL's, which is
-// recognised by its macro: SPIR-V cannot express the builtin, and Mesa's translator to SPIR-V ends
-// the process when it meets it.
-INLINE void prefetch_lines(const panel p, int first, int last)
-{
+// Prefetches a cache line, but only if the compiler is PoCL's, which is recognised by its macro:
+// SPIR-V cannot express the builtin, and Mesa's translator to SPIR-V ends the process when it meets
+// it.
 #if defined(POCL_DEVICE_ADDRESS_BITS) && defined(__has_builtin)
 #if __has_builtin(__builtin_prefetch)
+#define PREFETCH(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
+#endif
+#endif
+#ifndef PREFETCH
+#define PREFETCH(p)
+#endif
+
+// Prefetches cache lines [first, last) of a panel.
+INLINE void prefetch_lines(const panel p, int first, int last)
+{
     for (int i = first; i < last; i++)
-        __builtin_prefetch((const void *)(size_t)(p.at + i / p.lines * p.step + i % p.lines * LINE),
-                           0, 2);
-#endif
-#endif
+        PREFETCH(p.at + i / p.lines * p.step + i % p.lines * LINE);
 }
 
 // sums += a * b. Lane (row, k) of a is at row * row_step + k * k_step; b is [k][COLUMNS].
@@ -195,12 +140,27 @@ INLINE void store_row(vec low, vec high, global float *to, int left)
         vec_store_part(high, to + VEC, left - VEC);
 }
 
+// `result` is the type of the results: `real`, or float if FLOAT_RESULTS is defined, which is for
+// algorithms that transform the results before they store them.
+#if defined(SMALL_STORAGE) && !defined(FLOAT_RESULTS)
+#define SMALL_RESULTS
+typedef real result;
+#define result_load_part(p, left)     real_load_part(p, left)
+#define result_store_part(v, p, left) real_store_part(v, p, left)
+#else
+typedef float result;
+#define result_load_part(p, left)     vec_load_part(p, left)
+#define result_store_part(v, p, left) vec_store_part(v, p, left)
+#endif
+
 // Unfinished sums are floats. If the target is float too, they are kept in it. Otherwise they are
 // kept in private memory with rows of PARTIAL_STEP, since storing them as halves would round them
 // after every chunk.
-#ifdef SMALL_STORAGE
+#ifdef SMALL_RESULTS
 #define PARTIAL      private
 #define PARTIAL_STEP (MAX_PANELS * COLUMNS)
+
+#define load_partial_vec(from, left) vec_load(from)
 
 INLINE void load_partial(const float *from, int left, vec *low, vec *high)
 {
@@ -215,23 +175,59 @@ INLINE void store_partial(vec low, vec high, float *to, int left)
 }
 #else
 #define PARTIAL                             global
+#define load_partial_vec(from, left)        vec_load_part(from, left)
 #define load_partial(from, left, low, high) load_row(from, left, low, high)
 #define store_partial(low, high, to, left)  store_row(low, high, to, left)
 #endif
 
-// target[to[i]...] = (add ? target : 0) + a * b, for `rows` rows and `left` columns of one tile. b
-// is `packed` or, if that is NULL, `copied`.
+// Where a block's results go: row r to y[to[r]...], from channel `first` on, with the ending
+// applied. `accumulate`: they are added to what is there.
+typedef struct output {
+    global result *y;
+    const size_t *to;
+    int first, accumulate;
+    ending e;
+} output;
+
+// Stores the sums of VEC columns of row r, from the block's column `column` on; `left` columns
+// exist.
+INLINE void store_result(vec sum, const output *o, int r, int column, int left)
+{
+    const size_t here = o->to[r] + column;
+    if (o->accumulate)
+        sum += result_load_part(o->y + here, left);
+    if (o->e.shift)
+        sum = finish_vec(sum, o->e, o->first + column, here, left);
+    result_store_part(sum, o->y + here, left);
+}
+
+// Prefetches what store_result reads for a tile. Its rows are apart in memory, and waiting for them
+// takes as long as a product of few channels.
+INLINE void prefetch_residual(const output *o, int row, int rows, int column)
+{
+    enum { REALS = LINE * sizeof(float) / sizeof(real) };
+    for (int i = 0; i < rows; i++)
+        for (int at = column; at < column + COLUMNS; at += REALS)
+            PREFETCH(o->e.residual + o->to[row + i] + at);
+}
+
+// A tile of a block, whose first row is `row`: partial[at[row + i]...] = (add ? partial : 0) + a *
+// b for `rows` rows and `left` columns from `column` on. b is `packed` or, if that is NULL,
+// `copied`. With `o`, these are the last products: the sums go there instead.
 INLINE void multiply_tile(const lane *a, const lane *copied, const global lane *packed, int count,
-                          PARTIAL float *target, const size_t *to, int rows, int left, bool add)
+                          PARTIAL float *partial, const size_t *at, int row, int rows, int column,
+                          int left, bool add, const output *o)
 {
     sums s;
+    if (o && o->e.residual)
+        prefetch_residual(o, row, rows, column);
 #pragma unroll
     for (int i = 0; i < ROWS; i++)
         s.low[i] = s.high[i] = (vec)(0.0f);
     if (add) {
 #pragma unroll
         for (int i = 0; i < ROWS; i++)
-            load_partial(target + to[i], left, &s.low[i], &s.high[i]);
+            load_partial(partial + at[row + i] + column, left, &s.low[i], &s.high[i]);
     }
     if (packed)
         multiply_packed(a, ROW_STEP, 1, packed, count, &s);
@@ -239,36 +235,27 @@ INLINE void multiply_tile(const lane *a, const lane *copied, const global lane *
         multiply(a, ROW_STEP, 1, copied, count, &s);
 #pragma unroll
     for (int i = 0; i < ROWS; i++)
-        if (i < rows)
-            store_partial(s.low[i], s.high[i], target + to[i], left);
-}
-
-// Applies the ending to a block's results: `rows` rows that begin at to[...], and `columns` columns
-// from channel `first` on.
-INLINE void finish_block(global real *y, const size_t *to, int rows, int first, int columns,
-                         const ending e)
-{
-    for (int r = 0; r < rows; r++)
-        for (int at = 0; at < columns; at += VEC) {
-            const int left = columns - at;
-            global real *here = y + to[r] + at;
-            real_store_part(finish_vec(real_load_part(here, left), e, first + at, to[r] + at, left),
-                            here, left);
+        if (i < rows && !o) {
+            store_partial(s.low[i], s.high[i], partial + at[row + i] + column, left);
+        } else if (i < rows) {
+            store_result(s.low[i], o, row + i, column, left);
+            if (left > VEC)
+                store_result(s.high[i], o, row + i, column + VEC, left - VEC);
         }
 }
 
 // The block's part of the batch statistics: means[columns] and, c floats later, the sums of squared
 // deviations from them. Differences from the first row are summed, so no digits are lost if the
 // mean is large compared with the deviation.
-INLINE void sum_block(const global real *y, const size_t *to, int rows, int columns,
+INLINE void sum_block(const global result *y, const size_t *to, int rows, int columns,
                       global float *means, int c)
 {
     for (int at = 0; at < columns; at += VEC) {
         const int left = columns - at;
-        const vec shift = real_load_part(y + to[0] + at, left);
+        const vec shift = result_load_part(y + to[0] + at, left);
         vec sum = (vec)(0.0f), squares = (vec)(0.0f);
         for (int r = 1; r < rows; r++) {
-            const vec d = real_load_part(y + to[r] + at, left) - shift;
+            const vec d = result_load_part(y + to[r] + at, left) - shift;
             sum += d;
             squares += d * d;
         }
@@ -366,8 +353,12 @@ typedef struct places {
 // vector.
 INLINE void place_rows(const geometry g, const block b, places *p)
 {
+    const int pixels = g.grid_h * g.grid_w;
+    const bool by_place = g.size > 1 && pixels <= MOST_BY_PLACE;
     for (int r = 0; r < b.rows; r++) {
-        const int image = (b.first_row + r) % g.images, q = (b.first_row + r) / g.images;
+        const int row = b.first_row + r;
+        const int image = by_place ? row % g.images : row / pixels;
+        const int q = by_place ? row / g.images : row % pixels;
         const int y = q / g.grid_w, x = q % g.grid_w;
         p->y[r] = y * g.source_step;
         p->x[r] = x * g.source_step;
@@ -398,10 +389,12 @@ INLINE uint meet_tap(const geometry g, const block b, const places *p, int offse
 
 // A chunk of the sum: `count` channels of the source from channel c on, the weights of one tap, and
 // a bit mask of the tiles that use it. next_tap: the weights of the next tap in the row, or NULL.
+// last: there are no more channels and no more taps.
 typedef struct chunk {
     tap_weights tap, next_tap;
     int c, count;
     uint used;
+    bool last;
 } chunk;
 
 // Gathers the source's factor of a chunk.
@@ -436,7 +429,7 @@ INLINE panel next_panel(const geometry g, const block b, const chunk k, int colu
 // no sums yet, so the products replace what is there. While a panel is multiplied the next one is
 // prefetched, a part of it before each tile.
 INLINE void multiply_panels(const lane *a, const geometry g, const block b, const chunk k,
-                            uint written, PARTIAL float *partial, const size_t *at)
+                            uint written, PARTIAL float *partial, const size_t *at, const output *o)
 {
     lane factors[CHUNK * COLUMNS];
     const int tiles_used = popcount(k.used);
@@ -453,47 +446,29 @@ INLINE void multiply_panels(const lane *a, const geometry g, const block b, cons
             if (k.used >> t & 1) {
                 prefetch_lines(next, lines * done / tiles_used, lines * (done + 1) / tiles_used);
                 done++;
-                multiply_tile(a + t * ROWS * ROW_STEP, factors, packed, lanes_in(k.count),
-                              partial + p, at + t * ROWS, min(b.rows - t * ROWS, ROWS), left,
-                              written >> t & 1);
+                multiply_tile(a + t * ROWS * ROW_STEP, factors, packed, lanes_in(k.count), partial,
+                              at, t * ROWS, min(b.rows - t * ROWS, ROWS), p, left, written >> t & 1,
+                              k.last ? o : 0);
             }
     }
 }
 
-// After the last chunk: sets to zero the pixels that meet no tap, such as those that a stride of 2
-// skips, and applies the ending. Sums that are kept elsewhere move into the target.
-#ifdef SMALL_STORAGE
-INLINE void settle_rows(const float *partial, const size_t *at, const block b, uint written,
-                        int accumulate, global real *target, const size_t *to, const ending e)
+// Stores the results of the tiles that do not use the last chunk. Pixels that meet no tap, such as
+// those that a stride of 2 skips, get zero.
+INLINE void settle_rows(PARTIAL float *partial, const size_t *at, const block b, uint written,
+                        uint stored, const output *o)
 {
     for (int r = 0; r < b.rows; r++)
-        for (int column = 0; column < b.columns; column += VEC) {
-            const size_t here = to[r] + column;
+        for (int column = 0; !(stored >> r / ROWS & 1) && column < b.columns; column += VEC) {
             const int left = b.columns - column;
             vec sum = (vec)(0.0f);
             if (written >> r / ROWS & 1)
-                sum = vec_load(partial + at[r] + column);
-            if (accumulate)
-                sum += real_load_part(target + here, left);
-            if (e.shift)
-                sum = finish_vec(sum, e, b.first_column + column, here, left);
-            real_store_part(sum, target + here, left);
+                sum = load_partial_vec(partial + at[r] + column, left);
+            store_result(sum, o, r, column, left);
         }
 }
-#else
-INLINE void settle_rows(const block b, uint written, global real *target, const size_t *to,
-                        const ending e)
-{
-    for (int r = 0; r < b.rows; r++)
-        if (!(written >> r / ROWS & 1))
-            for (int column = 0; column < b.columns; column++)
-                target[to[r] + column] = 0.0f;
-    if (e.shift)
-        finish_block(target, to, b.rows, b.first_column, b.columns, e);
-}
-#endif
 
-INLINE void sum_results(global real *target, const geometry g, const block b, int row_block,
+INLINE void sum_results(global result *target, const geometry g, const block b, int row_block,
                         const size_t *to, const ending e)
 {
     if (!e.sums)
@@ -511,14 +486,15 @@ INLINE size_t weights_in_tap(const geometry g, bool packed)
     return packed ? panels * COLUMNS * lanes_in(g.source_c) : (size_t)g.source_c * g.target_c;
 }
 
-// Adds the products of all taps to the sums at partial[at[row]...]. `written` is the mask of the
-// tiles that already have sums; the result is the mask afterwards.
-INLINE uint add_taps(const global real *source, const tap_weights first, const geometry g,
+// Computes a block, with unfinished sums at partial[at[row]...]. `written` is the mask of the tiles
+// that already have sums.
+INLINE void add_taps(const global real *source, const tap_weights first, const geometry g,
                      const block b, const places *p, uint written, PARTIAL float *partial,
-                     const size_t *at)
+                     const size_t *at, const output *o)
 {
     lane a[MAX_ROWS * ROW_STEP];
     int from[MAX_ROWS];
+    uint stored = 0;
     const int step = g.tap_step;
     const size_t tap_size = weights_in_tap(g, first.packed);
     for (int ky = g.first_ky; ky < g.size; ky += step)
@@ -529,19 +505,21 @@ INLINE uint add_taps(const global real *source, const tap_weights first, const g
             const uint used = meet_tap(g, b, p, offset_of_tap(g, g.start_y, ky),
                                        offset_of_tap(g, g.start_x, kx), from);
             for (int c = 0; used && c < g.source_c; c += CHANNELS) {
-                const chunk k = {tap, next, c, min(CHANNELS, g.source_c - c), used};
+                const bool last = c + CHANNELS >= g.source_c && min(ky, kx) + step >= g.size;
+                const chunk k = {tap, next, c, min(CHANNELS, g.source_c - c), used, last};
                 gather_rows(source, g, b, k, from, a);
-                multiply_panels(a, g, b, k, written, partial, at);
+                multiply_panels(a, g, b, k, written, partial, at, o);
                 written |= used;
+                stored |= last ? used : 0;
             }
         }
-    return written;
+    settle_rows(partial, at, b, written, stored, o);
 }
 
 // target = (accumulate ? target : 0) + sum over taps of source * weights, for one block of
 // convolution number `which`. The convolutions follow each other in each buffer.
 INLINE void gather_multiply(const global real *source, const tap_weights weights,
-                            global real *target, size_t which, const geometry g, int row_block,
+                            global result *target, size_t which, const geometry g, int row_block,
                             int tiles, int panels, int accumulate, const ending e)
 {
     places p;
@@ -553,17 +531,17 @@ INLINE void gather_multiply(const global real *source, const tap_weights weights
         weights.at + which * g.size * g.size * weights_in_tap(g, weights.packed), weights.packed};
     target += which * g.images * g.target_h * g.target_w * g.target_c;
     place_rows(g, b, &p);
-#ifdef SMALL_STORAGE
+#ifdef SMALL_RESULTS
     float partial[MAX_ROWS * PARTIAL_STEP];
     size_t at[MAX_ROWS];
     for (int r = 0; r < tiles * ROWS; r++)
         at[r] = r * PARTIAL_STEP;
-    const uint written = add_taps(source, first, g, b, &p, 0, partial, at);
-    settle_rows(partial, at, b, written, accumulate, target, p.to, e);
+    const output o = {target, p.to, b.first_column, accumulate, e};
+    add_taps(source, first, g, b, &p, 0, partial, at, &o);
 #else
     const uint before = accumulate ? (1u << (b.rows + ROWS - 1) / ROWS) - 1 : 0;
-    const uint written = add_taps(source, first, g, b, &p, before, target, p.to);
-    settle_rows(b, written, target, p.to, e);
+    const output o = {target, p.to, b.first_column, 0, e};
+    add_taps(source, first, g, b, &p, before, target, p.to, &o);
 #endif
     sum_results(target, g, b, row_block, p.to, e);
 }
@@ -597,8 +575,8 @@ item_kernel implicit_gemm_pack(global const float *weights, global lane *packed,
 }
 
 // y = convolution of x and weights. The third dimension counts convolutions of this shape.
-item_kernel implicit_gemm_forward(global const real *x, global const float *weights, global real *y,
-                                  CONVOLUTION_ARGUMENTS, BLOCK_ARGUMENTS)
+item_kernel implicit_gemm_forward(global const real *x, global const float *weights,
+                                  global result *y, CONVOLUTION_ARGUMENTS, BLOCK_ARGUMENTS)
 {
     const shapes s = SHAPES;
     const ending e = ENDING;
@@ -612,7 +590,7 @@ item_kernel implicit_gemm_forward(global const real *x, global const float *weig
 // runtime that gives each core a contiguous range of work-items then gives every core some of each
 // class.
 item_kernel implicit_gemm_backward_data(global const real *dy, global const float *weights,
-                                        global real *dx, CONVOLUTION_ARGUMENTS, BLOCK_ARGUMENTS)
+                                        global result *dx, CONVOLUTION_ARGUMENTS, BLOCK_ARGUMENTS)
 {
     const shapes s = SHAPES;
     const ending none = {0, 0, 0, 0, 0};

@@ -11,10 +11,24 @@
 // transforms. The interpolation points are 0, 1, -1 and infinity, and for M = 4 also 2 and -2. The
 // program is built once for each M, so that loops and branches over M vanish.
 //
-// Transformed data is [A * A][tiles or cin][channels], in floats. A work-item handles one tile, or
-// one input channel of the weights, and `width` of the channels of a row.
+// Transformed data is [A * A][tiles or cin][channels]; a `factor` of a product is stored as the
+// device's unit multiplies it (matrix_unit.cl), a sum as a float. A work-item handles one tile, or
+// one input channel of the weights, and `width` of the channels of a row. Large maps are
+// transformed in parts, so that the caches hold what the products read and write: `tiles` tiles
+// from tile `start` on.
 
-#define A             (M + 2)
+#include "matrix_unit.cl"
+#include "panel.cl"
+
+#if STEPS == 1
+typedef float factor;
+#define factor_store_part(v, p, left) vec_store_part(v, p, left)
+#else
+typedef real factor;
+#define factor_store_part(v, p, left) real_store_part(v, p, left)
+#endif
+
+#define A              (M + 2)
 #define WINOGRAD(name) JOIN(JOIN(winograd, M), name)
 
 // The vectors of one window, row by row, in private memory. One line at a time is transformed in
@@ -140,7 +154,8 @@ INLINE void transform_line(vec *d, enum transform which)
 // `to`, and then its rows.
 INLINE void transform_window(window *d, int from, int to, enum transform which)
 {
-    LOOP(int x = 0; x < from; x++) {
+    LOOP(int x = 0; x < from; x++)
+    {
         vec line[A];
 #pragma unroll
         for (int y = 0; y < from; y++)
@@ -151,7 +166,7 @@ INLINE void transform_window(window *d, int from, int to, enum transform which)
             d->at[y][x] = line[y];
     }
     LOOP(int y = 0; y < to; y++)
-        transform_line(d->at[y], which);
+    transform_line(d->at[y], which);
 }
 
 // Where tile `index` of h x w maps begins: its image, and the position of its first result.
@@ -170,52 +185,63 @@ INLINE place place_of(int index, int h, int w)
 INLINE void load_window(window *d, global const float *data, int rows, int row, int c, int channel)
 {
     LOOP(int i = 0; i < A; i++)
-        LOOP(int j = 0; j < A; j++)
-            d->at[i][j] = vec_load_part(
-                data + ((size_t)(i * A + j) * rows + row) * c + channel, c - channel);
+    LOOP(int j = 0; j < A; j++)
+    d->at[i][j] =
+        vec_load_part(data + ((size_t)(i * A + j) * rows + row) * c + channel, c - channel);
 }
 
 INLINE void store_window(const window *d, global float *data, int rows, int row, int c, int channel)
 {
     LOOP(int i = 0; i < A; i++)
-        LOOP(int j = 0; j < A; j++)
-            vec_store_part(d->at[i][j],
-                           data + ((size_t)(i * A + j) * rows + row) * c + channel, c - channel);
+    LOOP(int j = 0; j < A; j++)
+    vec_store_part(d->at[i][j], data + ((size_t)(i * A + j) * rows + row) * c + channel,
+                   c - channel);
+}
+
+INLINE void store_factors(const window *d, global factor *data, int rows, int row, int c,
+                          int channel)
+{
+    LOOP(int i = 0; i < A; i++)
+    LOOP(int j = 0; j < A; j++)
+    factor_store_part(d->at[i][j], data + ((size_t)(i * A + j) * rows + row) * c + channel,
+                      c - channel);
 }
 
 // out[A * A][tiles][c] = the transform of `from` x `from` windows of a map[n][h][w][c], which is x
 // or dy. There is one window for each tile of the oh x ow results, and it begins `pad` before its
 // tile.
-INLINE void map_tile(global const real *map, global float *out, int tiles, int h, int w, int c,
-                     int oh, int ow, int pad, int width, int from, enum transform which)
+INLINE void map_tile(global const real *map, global factor *out, int start, int tiles, int h, int w,
+                     int c, int oh, int ow, int pad, int width, int from, enum transform which)
 {
     const int tile = get_global_id(1), begin = get_global_id(0) * width;
-    const place p = place_of(tile, oh, ow);
+    const place p = place_of(start + tile, oh, ow);
     for (int channel = begin; channel < min(c, begin + width); channel += VEC) {
         window d;
         LOOP(int i = 0; i < from; i++)
-            LOOP(int j = 0; j < from; j++) {
-                const int y = p.y + i - pad, x = p.x + j - pad;
-                d.at[i][j] = (vec)(0.0f);
-                if (y >= 0 && y < h && x >= 0 && x < w)
-                    d.at[i][j] = real_load_part(
-                        map + (((size_t)p.image * h + y) * w + x) * c + channel, c - channel);
-            }
+        LOOP(int j = 0; j < from; j++)
+        {
+            const int y = p.y + i - pad, x = p.x + j - pad;
+            d.at[i][j] = (vec)(0.0f);
+            if (y >= 0 && y < h && x >= 0 && x < w)
+                d.at[i][j] = real_load_part(map + (((size_t)p.image * h + y) * w + x) * c + channel,
+                                            c - channel);
+        }
         transform_window(&d, from, A, which);
-        store_window(&d, out, tiles, tile, c, channel);
+        store_factors(&d, out, tiles, tile, c, channel);
     }
 }
 
-kernel void WINOGRAD(_input)(global const real *x, global float *out, int tiles, int h, int w,
-                             int c, int oh, int ow, int pad, int width)
+kernel void WINOGRAD(_input)(global const real *x, global factor *out, int start, int tiles, int h,
+                             int w, int c, int oh, int ow, int pad, int width)
 {
-    map_tile(x, out, tiles, h, w, c, oh, ow, pad, width, A, INPUT);
+    map_tile(x, out, start, tiles, h, w, c, oh, ow, pad, width, A, INPUT);
 }
 
-kernel void WINOGRAD(_output_adjoint)(global const real *dy, global float *out, int tiles, int h,
-                                      int w, int c, int oh, int ow, int pad, int width)
+kernel void WINOGRAD(_output_adjoint)(global const real *dy, global factor *out, int start,
+                                      int tiles, int h, int w, int c, int oh, int ow, int pad,
+                                      int width)
 {
-    map_tile(dy, out, tiles, h, w, c, oh, ow, pad, width, M, OUTPUT_ADJOINT);
+    map_tile(dy, out, start, tiles, h, w, c, oh, ow, pad, width, M, OUTPUT_ADJOINT);
 }
 
 // out[A * A][cin][cout] = G w GT of w[3][3][cin][cout]. With `flip` the taps are rotated by 180
@@ -227,15 +253,67 @@ kernel void WINOGRAD(_weights)(global const float *weights, global float *out, i
     for (int channel = begin; channel < min(cout, begin + width); channel += VEC) {
         window d;
         LOOP(int i = 0; i < 3; i++)
-            LOOP(int j = 0; j < 3; j++) {
-                const int tap = flip ? 8 - (i * 3 + j) : i * 3 + j;
-                d.at[i][j] = vec_load_part(
-                    weights + ((size_t)tap * cin + row) * cout + channel, cout - channel);
-            }
+        LOOP(int j = 0; j < 3; j++)
+        {
+            const int tap = flip ? 8 - (i * 3 + j) : i * 3 + j;
+            d.at[i][j] =
+                vec_load_part(weights + ((size_t)tap * cin + row) * cout + channel, cout - channel);
+        }
         transform_window(&d, 3, A, WEIGHTS);
         store_window(&d, out, cin, row, cout, channel);
     }
 }
+
+#if ON_CPU
+// The same, packed for kernels/implicit_gemm.cl: lanes[A * A][panels][lanes][COLUMNS]. A work-item
+// packs STEPS * GROUP channels of a panel. With `back` the product's steps are the cout channels
+// and its columns the cin channels, and the taps are rotated.
+enum { GROUP = 8 };
+kernel void WINOGRAD(_pack)(global const float *weights, global lane *packed, int cin, int cout,
+                            int back)
+{
+    float taps[9][STEPS * GROUP][COLUMNS];
+    const int steps_in_all = back ? cout : cin, columns_in_all = back ? cin : cout;
+    const int step = get_global_id(0) * STEPS * GROUP, column = get_global_id(1) * COLUMNS;
+    const int steps = min(STEPS * GROUP, steps_in_all - step);
+    const int columns = min(COLUMNS, columns_in_all - column);
+    const int panels = (columns_in_all + COLUMNS - 1) / COLUMNS;
+    LOOP(int tap = 0; tap < 9; tap++)
+    {
+        float *to = taps[tap][0];
+        if (back)
+            copy_transposed(weights + ((size_t)(8 - tap) * cin + column) * cout + step, cout, to,
+                            steps, columns);
+        else
+            LOOP(int i = 0; i < steps; i++)
+        copy_columns(weights + ((size_t)tap * cin + step + i) * cout + column, to + i * COLUMNS,
+                     columns);
+        LOOP(int i = steps * COLUMNS; i < lanes_in(steps) * STEPS * COLUMNS; i++)
+        to[i] = 0.0f;
+    }
+    LOOP(int k = 0; k < lanes_in(steps) * 2; k++)
+    {
+        window d[STEPS];
+        LOOP(int s = 0; s < STEPS; s++)
+        {
+            LOOP(int i = 0; i < 9; i++)
+            d[s].at[i / 3][i % 3] = vec_load(&taps[i][k / 2 * STEPS + s][k % 2 * VEC]);
+            transform_window(&d[s], 3, A, WEIGHTS);
+        }
+        LOOP(int i = 0; i < A * A; i++)
+        {
+            const size_t row = ((size_t)i * panels + get_global_id(1)) * lanes_in(steps_in_all) +
+                               step / STEPS + k / 2;
+#if STEPS == 1
+            const lanes made = d[0].at[i / A][i % A];
+#else
+            const lanes made = lanes_of(d[0].at[i / A][i % A], d[1].at[i / A][i % A]);
+#endif
+            lanes_store(made, packed + row * COLUMNS + k % 2 * VEC);
+        }
+    }
+}
+#endif
 
 // The number of rows and columns of a tile's M x M results that are inside the map.
 typedef struct extent {
@@ -255,11 +333,12 @@ INLINE void sum_tile(const window *d, extent inside, vec shift, bool first, int 
         square = vec_load_part(squares, left);
     }
     LOOP(int i = 0; i < inside.down; i++)
-        LOOP(int j = 0; j < inside.across; j++) {
-            const vec difference = d->at[i][j] - shift;
-            sum += difference;
-            square += difference * difference;
-        }
+    LOOP(int j = 0; j < inside.across; j++)
+    {
+        const vec difference = d->at[i][j] - shift;
+        sum += difference;
+        square += difference * difference;
+    }
     if (count > 0) {
         square = relu_of(square - sum * sum / (float)count);
         sum = shift + sum / (float)count;
@@ -274,34 +353,36 @@ INLINE void store_tile(window *d, extent inside, global real *y, size_t at, int 
                        int accumulate, const ending e, int channel)
 {
     LOOP(int i = 0; i < inside.down; i++)
-        LOOP(int j = 0; j < inside.across; j++) {
-            const size_t here = at + ((size_t)i * w + j) * c;
-            vec v = d->at[i][j];
-            if (accumulate)
-                v += real_load_part(y + here, c - channel);
-            if (e.shift)
-                v = finish_vec(v, e, channel, here, c - channel);
-            d->at[i][j] = v;
-            real_store_part(v, y + here, c - channel);
-        }
+    LOOP(int j = 0; j < inside.across; j++)
+    {
+        const size_t here = at + ((size_t)i * w + j) * c;
+        vec v = d->at[i][j];
+        if (accumulate)
+            v += real_load_part(y + here, c - channel);
+        if (e.shift)
+            v = finish_vec(v, e, channel, here, c - channel);
+        d->at[i][j] = v;
+        real_store_part(v, y + here, c - channel);
+    }
 }
 
 // y[n][h][w][c] = (accumulate ? y : 0) + AT products A, from products[A * A][tiles][c], with the
-// ending applied. A work-item handles a run of `run` tiles.
-kernel void WINOGRAD(_output)(global const float *products, global real *y, int tiles, int h, int w,
-                              int c, int accumulate, int width, int run, global const float *scale,
-                              global const float *shift, global const real *residual, int relu,
-                              global float *sums)
+// ending applied. A work-item handles a run of `run` tiles; there are `runs` runs in the whole map.
+kernel void WINOGRAD(_output)(global const float *products, global real *y, int start, int tiles,
+                              int h, int w, int c, int accumulate, int width, int run, int runs,
+                              global const float *scale, global const float *shift,
+                              global const real *residual, int relu, global float *sums)
 {
     const ending e = ENDING;
     const int begin = get_global_id(0) * width;
     const int first = get_global_id(1) * run, last = min(tiles, first + run);
-    const place start = place_of(first, h, w);
-    const size_t shifts = (((size_t)start.image * h + start.y) * w + start.x) * c;
-    global float *means = e.sums + get_global_id(1) * (size_t)2 * c;
+    const int number = start / run + get_global_id(1);
+    const place beginning = place_of(start + first, h, w);
+    const size_t shifts = (((size_t)beginning.image * h + beginning.y) * w + beginning.x) * c;
+    global float *means = e.sums + number * (size_t)2 * c;
     int count = 0;
     for (int tile = first; tile < last; tile++) {
-        const place p = place_of(tile, h, w);
+        const place p = place_of(start + tile, h, w);
         const extent inside = {min(M, h - p.y), min(M, w - p.x)};
         count += inside.down * inside.across;
         for (int channel = begin; channel < min(c, begin + width); channel += VEC) {
@@ -317,7 +398,7 @@ kernel void WINOGRAD(_output)(global const float *products, global real *y, int 
         }
     }
     if (e.sums && begin == 0)
-        SUM_COUNTS(e.sums, get_global_size(1), c)[get_global_id(1)] = count;
+        SUM_COUNTS(e.sums, runs, c)[number] = count;
 }
 
 // dweights[3][3][cin][cout] = alpha * GT sums G + beta * dweights, from sums[A * A][cin][cout].
@@ -330,9 +411,9 @@ kernel void WINOGRAD(_weights_adjoint)(global const float *sums, global float *d
         load_window(&d, sums, cin, row, cout, channel);
         transform_window(&d, A, 3, WEIGHTS_ADJOINT);
         LOOP(int i = 0; i < 3; i++)
-            LOOP(int j = 0; j < 3; j++)
-                store_gradient(d.at[i][j], alpha, beta,
-                               dweights + ((size_t)(i * 3 + j) * cin + row) * cout + channel,
-                               cout - channel);
+        LOOP(int j = 0; j < 3; j++)
+        store_gradient(d.at[i][j], alpha, beta,
+                       dweights + ((size_t)(i * 3 + j) * cin + row) * cout + channel,
+                       cout - channel);
     }
 }

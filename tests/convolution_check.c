@@ -2,6 +2,7 @@
 /* See convolution_check.h. The expected values are sums in double precision, and their gradients
  * are themselves checked by finite differences. */
 #include "convolution_check.h"
+#include "device/matrix_unit.h"
 #include "ops/batchnorm.h"
 #include "selftest/reference_convolution.h"
 #include "support.h"
@@ -375,11 +376,18 @@ void convolution_check(device *dev, const convolution_algorithm *algorithm, cons
     convolution_check_by(dev, (convolution_choice){algorithm, 0}, p, seed, accumulate, within);
 }
 
+/* Weights, which the device's unit does not round. */
+static float *make_factors(const device *dev, size_t count, uint64_t seed)
+{
+    return dev->unit->precision == dev->precision ? support_activations(dev, count, seed, -1, 1)
+                                                  : support_random(count, seed, -1, 1);
+}
+
 void convolution_check_by(device *dev, convolution_choice by, const problem *p, uint64_t seed,
                           bool accumulate, tolerance within)
 {
     size_t nx = x_count(p), ny = y_count(p), nw = w_count(p);
-    float *x = support_activations(dev, nx, seed, -1, 1), *w = support_random(nw, seed + 1, -1, 1);
+    float *x = support_activations(dev, nx, seed, -1, 1), *w = make_factors(dev, nw, seed + 1);
     float *dy = support_activations(dev, ny, seed + 2, -1, 1);
     float *before = support_activations(dev, nx, seed + 3, -1, 1);
     float *zeros = support_memory(nw, sizeof *zeros);

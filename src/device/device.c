@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/environment.h"
 #include "device/flight.h"
+#include "device/matrix_unit.h"
 #include "device/profile.h"
 #include "device/program.h"
 #include "device/verdicts.h"
@@ -286,6 +287,7 @@ status device_open_info(const device_info *info, device **opened, error *err)
     TRY(got_memory(dev, err, "the device"));
     dev->info = *info; /* NOLINT(clang-analyzer-core.NullDereference): info is never NULL */
     dev->vec = choose_vec(info);
+    device_set_precision(dev, PRECISION_FP32);
     dev->timeout = DEVICE_TIMEOUT;
     dev->most_queued = most_queued;
     status result = flight_create(dev, err);
@@ -331,6 +333,7 @@ void device_set_timeout(device *dev, double seconds)
 void device_set_precision(device *dev, enum precision precision)
 {
     dev->precision = precision;
+    dev->unit = matrix_unit_for(dev, precision);
 }
 
 size_t device_real_bytes(const device *dev)

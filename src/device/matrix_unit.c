@@ -2,10 +2,58 @@
 /* The table of units; see matrix_unit.h. */
 #include "device/matrix_unit.h"
 
+#include <string.h>
+
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+#ifdef __aarch64__
+#include <sys/auxv.h>
+#endif
+
 /* NVIDIA's tensor cores multiply tf32 from compute capability 8.0 on. */
 static bool has_nvidia_tf32(const device *dev)
 {
     return dev->info.nv_capability >= 80;
+}
+
+/* Whether the device is the processor that this process runs on, and its compiler takes assembly,
+ * as PoCL's does. */
+static bool is_own_processor(const device *dev)
+{
+    return dev->info.type & CL_DEVICE_TYPE_CPU &&
+           strcmp(dev->info.platform_name, "Portable Computing Language") == 0;
+}
+
+/* Intel's manual, volume 2, CPUID. A device that reports vectors of 16 floats uses AVX-512. */
+static bool has_x86_bf16(const device *dev)
+{
+#ifdef __x86_64__
+    enum { LEAF = 7, SUBLEAF = 1, AVX512_BF16 = 1 << 5 };
+    unsigned a = 0, b, c, d;
+    return is_own_processor(dev) && dev->info.vector_width >= 16 && dev->vec >= 4 &&
+           __get_cpuid_count(LEAF, SUBLEAF, &a, &b, &c, &d) && a & AVX512_BF16;
+#else
+    (void)dev;
+    return false;
+#endif
+}
+
+static bool has_arm_bf16(const device *dev)
+{
+#ifdef __aarch64__
+    enum { BF16 = 1 << 14 }; /* HWCAP2_BF16 */
+    return is_own_processor(dev) && dev->vec == 4 && getauxval(AT_HWCAP2) & BF16;
+#else
+    (void)dev;
+    return false;
+#endif
+}
+
+static bool is_for_tests(const device *dev)
+{
+    (void)dev;
+    return false;
 }
 
 static bool has_fma(const device *dev)
@@ -14,10 +62,14 @@ static bool has_fma(const device *dev)
     return true;
 }
 
-/* The fastest first. Every device has the last. */
+/* The fastest first. Every device has the last. The plain unit computes what the bf16 units
+ * compute, without their instructions, so that tests on any device cover everything else. */
 static const matrix_unit units[] = {
-    {"NVIDIA tf32 mma", PRECISION_TF32, " -DNV_PTX", has_nvidia_tf32},
-    {"fp32 FMA", PRECISION_FP32, "", has_fma},
+    {"NVIDIA tf32 mma", PRECISION_TF32, 1, " -DNV_PTX", has_nvidia_tf32},
+    {"x86 vdpbf16ps", PRECISION_BF16, 2, " -DUNIT_X86_BF16", has_x86_bf16},
+    {"Arm bfdot", PRECISION_BF16, 2, " -DUNIT_ARM_BF16", has_arm_bf16},
+    {"plain bf16", PRECISION_BF16, 2, " -DUNIT_PLAIN_BF16", is_for_tests},
+    {"fp32 FMA", PRECISION_FP32, 1, "", has_fma},
 };
 enum { COUNT = sizeof units / sizeof units[0] };
 
@@ -27,6 +79,14 @@ const matrix_unit *matrix_unit_for(const device *dev, enum precision p)
     while (i < COUNT - 1 && !(units[i].precision == p && units[i].is_in(dev)))
         i++;
     return &units[i];
+}
+
+const matrix_unit *matrix_unit_find(const char *name)
+{
+    int i = 0;
+    while (i < COUNT && strcmp(units[i].name, name) != 0)
+        i++;
+    return i < COUNT ? &units[i] : NULL;
 }
 
 enum precision matrix_unit_best_precision(const device *dev)

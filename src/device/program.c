@@ -10,6 +10,7 @@
 #include "base/private_file.h"
 #include "base/text.h"
 #include "device/build_log.h"
+#include "device/matrix_unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -211,9 +212,10 @@ static status build_embedded(device *dev, const char *variant, cl_program *built
     char *source = text_format("%s\n#line 1 \"%s.cl\"\n%s", common, name, own);
     TRY(got_memory(source, err, name));
     const char *storage = fp32 ? "" : storage_of(dev->precision);
+    const char *unit = fp32 ? "" : dev->unit->definitions;
     char options[256];
-    snprintf(options, sizeof options, "-cl-std=CL1.2 -DVEC=%d -DON_CPU=%d%s%s", dev->vec,
-             (dev->info.type & CL_DEVICE_TYPE_CPU) != 0, storage, rest + (fp32 ? 5 : 0));
+    snprintf(options, sizeof options, "-cl-std=CL1.2 -DVEC=%d -DON_CPU=%d%s%s%s", dev->vec,
+             (dev->info.type & CL_DEVICE_TYPE_CPU) != 0, storage, unit, rest + (fp32 ? 5 : 0));
     status result = program_build(dev, name, source, options, built, err);
     free(source);
     return result;

@@ -3,6 +3,7 @@
  * devices that run one work-item on one core. */
 #include "ops/implicit_gemm.h"
 #include "device/kernel.h"
+#include "device/matrix_unit.h"
 #include "ops/batchnorm.h"
 
 enum { COLUMN_VECTORS = 2 }; /* vectors in a row of a tile */
@@ -10,7 +11,9 @@ enum { COLUMN_VECTORS = 2 }; /* vectors in a row of a tile */
 /* A register tile: its rows, the steps of the sum at a time, and the size of the largest block in
  * tiles, one below the other, and panels, side by side. */
 typedef struct register_tile {
-    const char *name, *program, *float_program;
+    const char *name, *program;
+    const char *float_program;      /* of floats only */
+    const char *factor_program;     /* activations to floats */
     int rows, chunk, tiles, panels; /* chunk: in lanes */
 } register_tile;
 
@@ -20,8 +23,9 @@ typedef struct register_tile {
     {                                                                                              \
 #rows "x" #chunk "x" #tiles "x" #panels,                                                   \
             "implicit_gemm" DEFINITIONS(rows, chunk, tiles, panels),                               \
-            "implicit_gemm:fp32" DEFINITIONS(rows, chunk, tiles, panels), rows, chunk, tiles,      \
-            panels                                                                                 \
+            "implicit_gemm:fp32" DEFINITIONS(rows, chunk, tiles, panels),                          \
+            "implicit_gemm -DFLOAT_RESULTS" DEFINITIONS(rows, chunk, tiles, panels), rows, chunk,  \
+            tiles, panels                                                                          \
     }
 
 /* Eight rows divide the usual numbers of images and pixels; twelve leave a larger remainder. */
@@ -61,8 +65,7 @@ static bool supports(const device *dev, const convolution_call *call)
 /* Steps of the sum in a lane of the factors; see kernels/matrix_unit.cl. */
 static size_t steps_of(const device *dev)
 {
-    (void)dev;
-    return 1;
+    return (size_t)dev->unit->steps;
 }
 
 /* Whether the call is a weight gradient that may be a sum of several chunks. */
@@ -97,14 +100,6 @@ static size_t taps_of(const convolution_call *call)
     return (size_t)call->shape.kernel * (size_t)call->shape.kernel;
 }
 
-static size_t packed_bytes(const device *dev, const convolution_call *call)
-{
-    size_t columns = COLUMN_VECTORS * (size_t)dev->vec;
-    size_t lanes = divide_up(source_channels(call), steps_of(dev));
-    return taps_of(call) * divide_up(target_channels(call), columns) * columns * lanes *
-           sizeof(float);
-}
-
 /* `sums` has room for one run per tile, which is the largest number of runs that this call, or the
  * same call for fewer images, can have. `scratch` stores a weight gradient until its chunks are
  * complete. */
@@ -115,9 +110,11 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
     const convolution_shape *s = &call->shape;
     size_t row_tiles = divide_up(tensor_pixels(call->y), (size_t)tile_of(dev, call)->rows);
     size_t whole = convolution_weights(s) * sizeof(float);
+    size_t packed = taps_of(call) * implicit_gemm_packed_bytes(dev, (int)source_channels(call),
+                                                               (int)target_channels(call));
     *bytes = (convolution_bytes){.sums = batchnorm_sums_bytes(row_tiles, s->cout),
                                  .scratch = has_chunks(dev, call) ? whole : 0,
-                                 .prepared = packs(dev, call) ? packed_bytes(dev, call) : 0};
+                                 .prepared = packs(dev, call) ? packed : 0};
     return STATUS_OK;
 }
 
@@ -188,12 +185,21 @@ static status run_batch(device *dev, const char *program, const convolution_call
                   ARG_BUFFER(apart ? scratch : c->weights));
 }
 
-status implicit_gemm_batch(device *dev, const convolution_call *call, int batch, error *err)
+status implicit_gemm_batch(device *dev, const convolution_call *call, int batch, bool packed,
+                           error *err)
 {
     const register_tile *tile = tile_of(dev, call);
-    bool small = precision_is_small(dev->precision);
-    return run_batch(dev, small ? tile->float_program : tile->program, call, batch, false, NULL,
-                     err);
+    const char *program = dev->unit->steps > 1                 ? tile->factor_program
+                          : precision_is_small(dev->precision) ? tile->float_program
+                                                               : tile->program;
+    return run_batch(dev, program, call, batch, packed, NULL, err);
+}
+
+size_t implicit_gemm_packed_bytes(const device *dev, int steps, int columns)
+{
+    size_t width = COLUMN_VECTORS * (size_t)dev->vec;
+    return divide_up((size_t)columns, width) * width * divide_up((size_t)steps, steps_of(dev)) *
+           sizeof(float);
 }
 
 static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)

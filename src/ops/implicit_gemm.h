@@ -6,6 +6,12 @@
 #include "ops/convolution.h"
 
 /* Runs `batch` convolutions of the same shape, whose x, y and weights follow each other in their
- * buffers. All are floats, whatever the device's precision. For a weight gradient the terms must be
- * {1, 0}. */
-status implicit_gemm_batch(device *dev, const convolution_call *call, int batch, error *err);
+ * buffers. Results, weights and gradients of weights are floats in every precision. Factors are
+ * activations if the device's unit multiplies those, else floats, too. For a weight gradient the
+ * terms must be {1, 0}. `packed`: the weights are packed; a data gradient then runs as the forward
+ * pass of the transposed weights. */
+status implicit_gemm_batch(device *dev, const convolution_call *call, int batch, bool packed,
+                           error *err);
+/* Bytes of a packed matrix of weights for this many steps of the sum and columns of the result; see
+ * kernels/implicit_gemm.cl. */
+size_t implicit_gemm_packed_bytes(const device *dev, int steps, int columns);

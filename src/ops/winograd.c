@@ -5,6 +5,7 @@
  * error; tiles of 2x2 need four ninths and have about twice its rounding error.
  * tests/test_winograd.c states both. */
 #include "device/kernel.h"
+#include "device/matrix_unit.h"
 #include "ops/batchnorm.h"
 #include "ops/implicit_gemm.h"
 #include "ops/tiled_gemm.h"
@@ -44,16 +45,31 @@ static tiling cut(const convolution_call *call, int m)
     return t;
 }
 
+/* Whether transformed values are rounded to the precision of activations before the products. */
+static bool rounds_factors(const device *dev)
+{
+    return dev->unit->steps > 1;
+}
+
 static bool supports(const device *dev, const convolution_call *call)
 {
     const convolution_shape *s = &call->shape;
     return s->kernel == 3 && s->stride == 1 && s->pad <= 2 &&
+           (side_of(call) == 2 || !rounds_factors(dev)) &&
            (implicit_gemm.supports(dev, call) || tiled_gemm.supports(dev, call));
 }
 
-static size_t transformed_bytes(const tiling *t, int rows, int c)
+/* Whether the products run in registers, with packed weights; else they run in tiles of local
+ * memory. */
+static bool packs(const device *dev, const convolution_call *call)
 {
-    return (size_t)t->products * (size_t)rows * (size_t)c * sizeof(float);
+    return implicit_gemm.supports(dev, call);
+}
+
+/* Bytes of a transformed factor: as it is stored for the unit that multiplies it. */
+static size_t factor_bytes(const device *dev)
+{
+    return rounds_factors(dev) ? device_real_bytes(dev) : sizeof(float);
 }
 
 /* Tiles in a run, for which one work-item computes statistics: few enough to use many cores, and
@@ -65,12 +81,26 @@ static size_t runs_of(const tiling *t)
     return divide_up((size_t)t->tiles, RUN);
 }
 
-/* The products between the transforms, as a 1x1 convolution over tiles. */
-static convolution_call product_of(const convolution_call *call, const tiling *t,
+/* The most tiles that are transformed at a time: on a CPU, as many as the last cache holds, so that
+ * transforms and products need not go through memory. A weight gradient sums over all tiles. */
+static size_t most_tiles(const device *dev, const convolution_call *call, const tiling *t)
+{
+    enum { CACHE = 16 << 20 };
+    size_t all = (size_t)t->tiles;
+    if (!packs(dev, call) || call->direction == CONVOLUTION_BACKWARD_WEIGHTS)
+        return all;
+    size_t one = (size_t)t->products *
+                 ((size_t)t->from.c * factor_bytes(dev) + (size_t)t->to.c * sizeof(float));
+    size_t most = divide_up(divide_up(CACHE, one), RUN) * RUN;
+    return most < all ? most : all;
+}
+
+/* The products between the transforms of `count` tiles, as a 1x1 convolution over tiles. */
+static convolution_call product_of(const convolution_call *call, const tiling *t, int count,
                                    convolution_memory memory)
 {
-    tensor from = {memory.columns, t->tiles, 1, 1, t->from.c};
-    tensor to = {memory.scratch, t->tiles, 1, 1, t->to.c};
+    tensor from = {memory.columns, count, 1, 1, t->from.c};
+    tensor to = {memory.scratch, count, 1, 1, t->to.c};
     bool back = call->direction == CONVOLUTION_BACKWARD_DATA;
     return (convolution_call){
         .direction = call->direction,
@@ -82,20 +112,46 @@ static convolution_call product_of(const convolution_call *call, const tiling *t
     };
 }
 
-/* The gradient of the transformed weights may be summed in parts; the first part is where the sum
- * will be. */
+/* The same as a forward pass with packed weights, in both directions. */
+static convolution_call packed_product_of(const tiling *t, int count, convolution_memory memory)
+{
+    return (convolution_call){
+        .direction = CONVOLUTION_FORWARD,
+        .shape = {t->from.c, t->to.c, 1, 1, 0},
+        .x = {memory.columns, count, 1, 1, t->from.c},
+        .y = {memory.scratch, count, 1, 1, t->to.c},
+        .weights = memory.prepared ? memory.prepared : memory.weights,
+    };
+}
+
+/* Bytes of the transformed weights, or of their gradient. The gradient may be summed in parts; the
+ * first part is where the sum will be. */
+static size_t weights_bytes(const device *dev, const convolution_call *call, const tiling *t)
+{
+    const convolution_call product = product_of(call, t, t->tiles, (convolution_memory){0});
+    size_t products = (size_t)t->products;
+    if (packs(dev, call) && call->direction != CONVOLUTION_BACKWARD_WEIGHTS)
+        return products * implicit_gemm_packed_bytes(dev, t->from.c, t->to.c);
+    int parts = packs(dev, call) ? 1 : tiled_gemm_parts(dev, &product, t->products);
+    return (size_t)parts * products * (size_t)call->shape.cin * (size_t)call->shape.cout *
+           sizeof(float);
+}
+
+/* Packed weights that serve many calls are kept; all others are transformed for each call. */
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
                       error *err)
 {
     (void)err;
     tiling t = cut(call, side_of(call));
-    const convolution_call product = product_of(call, &t, (convolution_memory){0});
-    int parts =
-        implicit_gemm.supports(dev, &product) ? 1 : tiled_gemm_parts(dev, &product, t.products);
+    bool gradient = call->direction == CONVOLUTION_BACKWARD_WEIGHTS;
+    bool keeps = packs(dev, call) && !gradient && call->fixed;
+    size_t weights = weights_bytes(dev, call, &t);
+    size_t values = (size_t)t.products * most_tiles(dev, call, &t); /* of each channel */
     *bytes = (convolution_bytes){
-        .columns = transformed_bytes(&t, t.tiles, t.from.c),
-        .scratch = transformed_bytes(&t, t.tiles, t.to.c),
-        .weights = (size_t)parts * transformed_bytes(&t, call->shape.cin, call->shape.cout),
+        .columns = values * (size_t)t.from.c * factor_bytes(dev),
+        .scratch = values * (size_t)t.to.c * (gradient ? factor_bytes(dev) : sizeof(float)),
+        .weights = keeps ? 0 : weights,
+        .prepared = keeps ? weights : 0,
         .sums = batchnorm_sums_bytes(runs_of(&t), call->shape.cout),
     };
     return STATUS_OK;
@@ -141,14 +197,19 @@ static const char *name_of(int m, const char *two, const char *four)
 #define NAME(m, kernel) name_of(m, "winograd2" kernel, "winograd4" kernel)
 #define PROGRAM(m)      name_of(m, "winograd -DM=2", "winograd -DM=4")
 
-/* Transforms the windows of all tiles; they begin `pad` before their tiles in `map`. */
-static status transform_map(device *dev, const tiling *t, const char *kernel, tensor map, int pad,
-                            cl_mem out, error *err)
+/* Some of the tiles of a call. */
+typedef struct part {
+    int start, count;
+} part;
+
+/* Transforms the windows of tiles; they begin `pad` before their tiles in `map`. */
+static status transform_map(device *dev, const tiling *t, part p, const char *kernel, tensor map,
+                            int pad, cl_mem out, error *err)
 {
-    return LAUNCH(dev, PROGRAM(t->m), kernel, items(dev, map.c, t->tiles), err,
-                  ARG_BUFFER(map.buffer), ARG_BUFFER(out), ARG_INT(t->tiles), ARG_INT(map.h),
-                  ARG_INT(map.w), ARG_INT(map.c), ARG_INT(t->to.h), ARG_INT(t->to.w), ARG_INT(pad),
-                  ARG_INT(width_of(dev, map.c)));
+    return LAUNCH(dev, PROGRAM(t->m), kernel, items(dev, map.c, p.count), err,
+                  ARG_BUFFER(map.buffer), ARG_BUFFER(out), ARG_INT(p.start), ARG_INT(p.count),
+                  ARG_INT(map.h), ARG_INT(map.w), ARG_INT(map.c), ARG_INT(t->to.h),
+                  ARG_INT(t->to.w), ARG_INT(pad), ARG_INT(width_of(dev, map.c)));
 }
 
 static status transform_weights(device *dev, const convolution_call *c, int m, cl_mem out,
@@ -160,14 +221,33 @@ static status transform_weights(device *dev, const convolution_call *c, int m, c
                   ARG_INT(c->direction == CONVOLUTION_BACKWARD_DATA), ARG_INT(width_of(dev, cout)));
 }
 
-static status transform_output(device *dev, const tiling *t, const convolution_call *c,
+static status pack_weights(device *dev, const convolution_call *c, cl_mem out, error *err)
+{
+    enum { GROUP = 8, COLUMN_VECTORS = 2 }; /* as in the kernel */
+    int m = side_of(c);
+    tiling t = cut(c, m);
+    size_t groups = divide_up((size_t)t.from.c, GROUP * (size_t)dev->unit->steps);
+    size_t panels = divide_up((size_t)t.to.c, COLUMN_VECTORS * (size_t)dev->vec);
+    return LAUNCH(dev, PROGRAM(m), NAME(m, "_pack"), range_of_tiles(dev, groups, panels, 1), err,
+                  ARG_BUFFER(c->weights), ARG_BUFFER(out), ARG_INT(c->shape.cin),
+                  ARG_INT(c->shape.cout), ARG_INT(c->direction == CONVOLUTION_BACKWARD_DATA));
+}
+
+static status prepare(device *dev, const convolution_call *call, cl_mem prepared, error *err)
+{
+    return pack_weights(dev, call, prepared, err);
+}
+
+static status transform_output(device *dev, const tiling *t, part p, const convolution_call *c,
                                cl_mem products, error *err)
 {
-    launch_range range = items(dev, t->to.c, c->sums ? (int)runs_of(t) : t->tiles);
+    int run = c->sums ? RUN : 1;
+    launch_range range = items(dev, t->to.c, (int)divide_up((size_t)p.count, (size_t)run));
     return LAUNCH(dev, PROGRAM(t->m), NAME(t->m, "_output"), range, err, ARG_BUFFER(products),
-                  ARG_BUFFER(t->to.buffer), ARG_INT(t->tiles), ARG_INT(t->to.h), ARG_INT(t->to.w),
-                  ARG_INT(t->to.c), ARG_INT(c->accumulate), ARG_INT(width_of(dev, t->to.c)),
-                  ARG_INT(c->sums ? RUN : 1), ARG_ENDING(c));
+                  ARG_BUFFER(t->to.buffer), ARG_INT(p.start), ARG_INT(p.count), ARG_INT(t->to.h),
+                  ARG_INT(t->to.w), ARG_INT(t->to.c), ARG_INT(c->accumulate),
+                  ARG_INT(width_of(dev, t->to.c)), ARG_INT(run), ARG_INT(runs_of(t)),
+                  ARG_ENDING(c));
 }
 
 static status transform_weights_gradient(device *dev, const convolution_call *c, int m, cl_mem sums,
@@ -179,28 +259,52 @@ static status transform_weights_gradient(device *dev, const convolution_call *c,
                   ARG_TERMS(c->terms), ARG_INT(width_of(dev, cout)));
 }
 
-static status multiply(device *dev, const convolution_call *call, const tiling *t,
+static status run_gradient(device *dev, const convolution_call *call, convolution_memory memory,
+                           error *err)
+{
+    int m = side_of(call);
+    tiling t = cut(call, m);
+    const part all = {0, t.tiles};
+    const convolution_call product = product_of(call, &t, t.tiles, memory);
+    TRY(transform_map(dev, &t, all, NAME(m, "_input"), t.from, t.pad, memory.columns, err));
+    TRY(transform_map(dev, &t, all, NAME(m, "_output_adjoint"), t.to, 0, memory.scratch, err));
+    if (packs(dev, call))
+        TRY(implicit_gemm_batch(dev, &product, t.products, false, err));
+    else
+        TRY(tiled_gemm_batch(dev, &product, t.products, memory.weights, err));
+    return transform_weights_gradient(dev, call, m, memory.weights, err);
+}
+
+/* Runs a part of a forward pass or a data gradient. */
+static status run_part(device *dev, const convolution_call *call, const tiling *t, part p,
                        convolution_memory memory, error *err)
 {
-    const convolution_call product = product_of(call, t, memory);
-    if (implicit_gemm.supports(dev, &product))
-        return implicit_gemm_batch(dev, &product, t->products, err);
-    return tiled_gemm_batch(dev, &product, t->products, memory.weights, err);
+    TRY(transform_map(dev, t, p, NAME(t->m, "_input"), t->from, t->pad, memory.columns, err));
+    if (packs(dev, call)) {
+        const convolution_call product = packed_product_of(t, p.count, memory);
+        TRY(implicit_gemm_batch(dev, &product, t->products, true, err));
+    } else {
+        const convolution_call product = product_of(call, t, p.count, memory);
+        TRY(tiled_gemm_batch(dev, &product, t->products, memory.weights, err));
+    }
+    return transform_output(dev, t, p, call, memory.scratch, err);
 }
 
 static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
 {
-    int m = side_of(call);
-    tiling t = cut(call, m);
-    TRY(transform_map(dev, &t, NAME(m, "_input"), t.from, t.pad, memory.columns, err));
-    if (call->direction == CONVOLUTION_BACKWARD_WEIGHTS) {
-        TRY(transform_map(dev, &t, NAME(m, "_output_adjoint"), t.to, 0, memory.scratch, err));
-        TRY(multiply(dev, call, &t, memory, err));
-        return transform_weights_gradient(dev, call, m, memory.weights, err);
+    tiling t = cut(call, side_of(call));
+    if (call->direction == CONVOLUTION_BACKWARD_WEIGHTS)
+        return run_gradient(dev, call, memory, err);
+    if (!memory.prepared)
+        TRY((packs(dev, call) ? pack_weights(dev, call, memory.weights, err)
+                              : transform_weights(dev, call, t.m, memory.weights, err)));
+    size_t parts = divide_up((size_t)t.tiles, most_tiles(dev, call, &t));
+    int count = (int)(divide_up(divide_up((size_t)t.tiles, parts), RUN) * RUN);
+    for (int start = 0; start < t.tiles; start += count) {
+        const part p = {start, t.tiles - start < count ? t.tiles - start : count};
+        TRY(run_part(dev, call, &t, p, memory, err));
     }
-    TRY(transform_weights(dev, call, m, memory.weights, err));
-    TRY(multiply(dev, call, &t, memory, err));
-    return transform_output(dev, &t, call, memory.scratch, err);
+    return STATUS_OK;
 }
 
 static size_t sum_runs(const device *dev, const convolution_call *call)
@@ -213,6 +317,6 @@ static size_t sum_runs(const device *dev, const convolution_call *call)
 #define WINOGRAD(tile)                                                                             \
     {                                                                                              \
         .name = "winograd" tile, .family = "winograd", .supports = supports, .suits = suits,       \
-        .measure = measure, .run = run, .finishes = true, .sum_runs = sum_runs                     \
+        .measure = measure, .prepare = prepare, .run = run, .finishes = true, .sum_runs = sum_runs \
     }
 const convolution_algorithm winograd2 = WINOGRAD("2x2"), winograd4 = WINOGRAD("4x4");

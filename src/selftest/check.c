@@ -2,6 +2,7 @@
 /* What checks share: operands and comparisons; see check.h. */
 #include "selftest/check.h"
 #include "base/random.h"
+#include "device/matrix_unit.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -61,8 +62,9 @@ static status add_operand(check_run *r, tensor shape, bool activation, operand *
     return got_memory(o->values && o->want, err, "a check's values");
 }
 
-static status add_random(check_run *r, tensor shape, bool activation, value_range range,
-                         const operand **made, error *err)
+/* `rounded`: to values that the device's precision can store. */
+static status add_random(check_run *r, tensor shape, bool activation, bool rounded,
+                         value_range range, const operand **made, error *err)
 {
     operand *o;
     uint64_t seed = (uint64_t)r->count;
@@ -70,7 +72,7 @@ static status add_random(check_run *r, tensor shape, bool activation, value_rang
     for (size_t i = 0; i < o->count; i++) {
         double share = random_uniform(seed, RANDOM_TEST, i);
         float value = (float)(range.low + (range.high - range.low) * share);
-        o->values[i] = activation ? tensor_stored(r->dev, value) : value;
+        o->values[i] = rounded ? tensor_stored(r->dev, value) : value;
         o->want[i] = o->values[i];
     }
     *made = o;
@@ -80,7 +82,7 @@ static status add_random(check_run *r, tensor shape, bool activation, value_rang
 status check_activation(check_run *r, tensor shape, value_range range, const operand **made,
                         error *err)
 {
-    return add_random(r, shape, true, range, made, err);
+    return add_random(r, shape, true, true, range, made, err);
 }
 
 static tensor row_of(size_t count)
@@ -90,7 +92,14 @@ static tensor row_of(size_t count)
 
 status check_floats(check_run *r, size_t count, value_range range, const operand **made, error *err)
 {
-    return add_random(r, row_of(count), false, range, made, err);
+    return add_random(r, row_of(count), false, false, range, made, err);
+}
+
+status check_factors(check_run *r, size_t count, value_range range, const operand **made,
+                     error *err)
+{
+    bool rounds = r->dev->unit->precision == r->dev->precision;
+    return add_random(r, row_of(count), false, rounds, range, made, err);
 }
 
 status check_known(check_run *r, size_t count, const double *values, const operand **made,

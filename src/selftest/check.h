@@ -51,6 +51,9 @@ status check_activation(check_run *r, tensor shape, value_range range, const ope
                         error *err);
 status check_floats(check_run *r, size_t count, value_range range, const operand **made,
                     error *err);
+/* The same for weights of a product, which the device's unit does not round any further. */
+status check_factors(check_run *r, size_t count, value_range range, const operand **made,
+                     error *err);
 /* The same with given floats. */
 status check_known(check_run *r, size_t count, const double *values, const operand **made,
                    error *err);
