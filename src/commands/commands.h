@@ -171,7 +171,7 @@ status command_print_scores(const measured *m, int most_classes, error *err);
  * parameter mattered; and the best run's command. For scripts, lines of JSON: {"sweep":{..}}
  * without the lists, a {"trial":{..}} for each trial, an {"importance":{..}} for each parameter,
  * and {"best":{..} or null}. */
-void command_print_summary(const json_t *summary);
+status command_print_summary(const json_t *summary, error *err);
 status command_print_summary_json(const json_t *summary, error *err);
 
 /* Flushes standard output and returns the exit code; a full disk or a closed pipe is a failure.

@@ -244,11 +244,11 @@ static status search(session *s, const operands *line, error *err)
         TRY(work(s, err));
         TRY(summary_create(&s->store, &s->file, &s->extra, &summary, err));
     }
-    status result = STATUS_OK;
+    status result;
     if (s->options->json)
         result = command_print_summary_json(summary, err);
     else
-        command_print_summary(summary);
+        result = command_print_summary(summary, err);
     if (result == STATUS_OK && !s->options->summary)
         result = check_success(summary, err);
     json_decref(summary);

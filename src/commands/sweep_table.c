@@ -62,14 +62,13 @@ static void print_trial(const json_t *trial)
     putchar('\n');
 }
 
-static void print_trials(const json_t *summary)
+static status print_trials(const json_t *summary, error *err)
 {
     const json_t *trials = json_object_get(summary, "trials");
     size_t count = json_array_size(trials);
     int sign = strcmp(text_of(summary, "goal"), "maximize") == 0 ? -1 : 1;
     ranked *order = calloc(count + 1, sizeof *order);
-    if (!order)
-        return;
+    TRY(got_memory(order, err, "the table of trials"));
     for (size_t i = 0; i < count; i++) {
         const json_t *trial = json_array_get(trials, i);
         const json_t *objective = json_object_get(trial, "objective");
@@ -81,6 +80,7 @@ static void print_trials(const json_t *summary)
     for (size_t i = 0; i < count; i++)
         print_trial(order[i].trial);
     free(order);
+    return STATUS_OK;
 }
 
 /* ---- Importance, the best run, JSON ---- */
@@ -99,23 +99,24 @@ static void print_importance(const json_t *summary)
     }
 }
 
-void command_print_summary(const json_t *summary)
+status command_print_summary(const json_t *summary, error *err)
 {
     const json_t *best = json_object_get(summary, "best");
     json_int_t damaged = json_integer_value(json_object_get(summary, "damaged"));
-    print_trials(summary);
+    TRY(print_trials(summary, err));
     if (damaged > 0)
         printf("%lld trial%s left out: the record in the store of runs is damaged\n", damaged,
                damaged == 1 ? " is" : "s are");
     print_importance(summary);
     if (!json_is_object(best))
-        return;
+        return STATUS_OK;
     printf("\nbest: ");
     terminal_put(stdout, text_of(best, "run"));
     terminal_print(stdout, ", %s %g\n", text_of(summary, "metric"),
                    json_number_value(json_object_get(best, "objective")));
     terminal_put(stdout, text_of(best, "command"));
     putchar('\n');
+    return STATUS_OK;
 }
 
 static status print_line(const char *key, const json_t *value, error *err)
