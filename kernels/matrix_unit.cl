@@ -24,19 +24,29 @@ typedef JOIN(uint, VEC) lanes;
 #define as_sums(v)        JOIN(as_float, VEC)(v)
 #endif
 
-// The upper half of each float, rounded to nearest, ties to even. A NaN stays one, because its
-// lowest bits are dropped and the quiet bit is set.
+// The upper half of each float, in the low half of a lane, rounded to nearest, ties to even. A NaN
+// stays one: its quiet bit is set.
+#if defined(UNIT_X86_BF16) && VEC >= 8
+// It takes subnormal numbers for zero, like the products.
+INLINE lanes upper_halves(vec v)
+{
+    JOIN(ushort, VEC) halves;
+    __asm__("vcvtneps2bf16 %1, %0" : "=v"(halves) : "v"(v));
+    return JOIN(convert_uint, VEC)(halves);
+}
+#else
 INLINE lanes upper_halves(vec v)
 {
     const lanes bits = as_lanes(v);
     const lanes rounded = bits + (lanes)(0x7fff) + (bits >> 16 & (lanes)(1));
-    return select(rounded, bits | (lanes)(0x400000), as_lanes(isnan(v)));
+    return select(rounded, bits | (lanes)(0x400000), as_lanes(isnan(v))) >> 16;
 }
+#endif
 
 // The lanes of two consecutive steps, rounded to bfloat16: the first in the low half.
 INLINE lanes lanes_of(vec first, vec second)
 {
-    return upper_halves(first) >> 16 | (upper_halves(second) & (lanes)(0xffff0000));
+    return upper_halves(first) | upper_halves(second) << 16;
 }
 #else
 #define STEPS             1

@@ -34,7 +34,11 @@ typedef real factor;
 // The vectors of one window, row by row, in private memory. One line at a time is transformed in
 // registers. Loops over windows must not be unrolled: with a border check each, they would be
 // thousands of instructions that take a minute to compile.
+#if M == 2 && ON_CPU
+#define LOOP _Pragma("unroll") for
+#else
 #define LOOP _Pragma("unroll 1") for
+#endif
 typedef struct window {
     vec at[A][A];
 } window;
@@ -215,17 +219,22 @@ INLINE void map_tile(global const real *map, global factor *out, int start, int 
 {
     const int tile = get_global_id(1), begin = get_global_id(0) * width;
     const place p = place_of(start + tile, oh, ow);
+    const size_t image = (size_t)p.image * h * w;
+    int pixels[A][A]; // of the image; -1: padding
+    LOOP(int i = 0; i < from; i++)
+        LOOP(int j = 0; j < from; j++) {
+            const int y = p.y + i - pad, x = p.x + j - pad;
+            pixels[i][j] = y >= 0 && y < h && x >= 0 && x < w ? y * w + x : -1;
+        }
     for (int channel = begin; channel < min(c, begin + width); channel += VEC) {
         window d;
         LOOP(int i = 0; i < from; i++)
-        LOOP(int j = 0; j < from; j++)
-        {
-            const int y = p.y + i - pad, x = p.x + j - pad;
-            d.at[i][j] = (vec)(0.0f);
-            if (y >= 0 && y < h && x >= 0 && x < w)
-                d.at[i][j] = real_load_part(map + (((size_t)p.image * h + y) * w + x) * c + channel,
-                                            c - channel);
-        }
+            LOOP(int j = 0; j < from; j++) {
+                d.at[i][j] = (vec)(0.0f);
+                if (pixels[i][j] >= 0)
+                    d.at[i][j] = real_load_part(map + (image + pixels[i][j]) * c + channel,
+                                                c - channel);
+            }
         transform_window(&d, from, A, which);
         store_factors(&d, out, tiles, tile, c, channel);
     }

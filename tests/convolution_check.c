@@ -172,7 +172,7 @@ static void check_smaller_batches(device *dev, convolution_choice by, const conv
         assert_ok(by.algorithm->measure(dev, &call, &bytes, &err), &err);
         assert_true(bytes.columns <= most.columns && bytes.weights <= most.weights);
         assert_true(bytes.scratch <= most.scratch && bytes.sums <= most.sums);
-        assert_int_equal(bytes.prepared, most.prepared);
+        assert_true(bytes.prepared <= most.prepared);
     }
 }
 

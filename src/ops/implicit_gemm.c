@@ -75,13 +75,6 @@ static bool has_chunks(const device *dev, const convolution_call *call)
            tensor_pixels(call->y) > (size_t)tile_of(dev, call)->chunk * steps_of(dev);
 }
 
-/* Whether the weights are packed once for many calls. Packing them in each step of a training takes
- * as long as copying them in the products, so it pays only if it also converts them. */
-static bool packs(const device *dev, const convolution_call *call)
-{
-    return call->direction != CONVOLUTION_BACKWARD_WEIGHTS && (call->fixed || steps_of(dev) > 1);
-}
-
 /* The channels of the source, and of the target, of a forward pass or a data gradient. */
 static size_t source_channels(const convolution_call *call)
 {
@@ -98,24 +91,6 @@ static size_t target_channels(const convolution_call *call)
 static size_t taps_of(const convolution_call *call)
 {
     return (size_t)call->shape.kernel * (size_t)call->shape.kernel;
-}
-
-/* `sums` has room for one run per tile, which is the largest number of runs that this call, or the
- * same call for fewer images, can have. `scratch` stores a weight gradient until its chunks are
- * complete. */
-static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
-                      error *err)
-{
-    (void)err;
-    const convolution_shape *s = &call->shape;
-    size_t row_tiles = divide_up(tensor_pixels(call->y), (size_t)tile_of(dev, call)->rows);
-    size_t whole = convolution_weights(s) * sizeof(float);
-    size_t packed = taps_of(call) * implicit_gemm_packed_bytes(dev, (int)source_channels(call),
-                                                               (int)target_channels(call));
-    *bytes = (convolution_bytes){.sums = batchnorm_sums_bytes(row_tiles, s->cout),
-                                 .scratch = has_chunks(dev, call) ? whole : 0,
-                                 .prepared = packs(dev, call) ? packed : 0};
-    return STATUS_OK;
 }
 
 /* The tiles and panels of a block, and the rows and columns of blocks in the result. */
@@ -151,6 +126,35 @@ static blocking block(const device *dev, const convolution_call *c, convolution_
         else
             b.tiles = divide_up(b.tiles, 2);
     }
+}
+
+/* Whether the weights are packed before the products, instead of by each block for itself. If they
+ * change in each step, that pays only if it also converts them, for enough blocks. */
+static bool packs(const device *dev, const convolution_call *call)
+{
+    enum { ENOUGH = 3 };
+    if (call->direction == CONVOLUTION_BACKWARD_WEIGHTS)
+        return false;
+    return call->fixed ||
+           (steps_of(dev) > 1 && block(dev, call, convolution_products_of(call, 1)).rows >= ENOUGH);
+}
+
+/* `sums` has room for one run per tile, which is the largest number of runs that this call, or the
+ * same call for fewer images, can have. `scratch` stores a weight gradient until its chunks are
+ * complete. */
+static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
+                      error *err)
+{
+    (void)err;
+    const convolution_shape *s = &call->shape;
+    size_t row_tiles = divide_up(tensor_pixels(call->y), (size_t)tile_of(dev, call)->rows);
+    size_t whole = convolution_weights(s) * sizeof(float);
+    size_t packed = taps_of(call) * implicit_gemm_packed_bytes(dev, (int)source_channels(call),
+                                                               (int)target_channels(call));
+    *bytes = (convolution_bytes){.sums = batchnorm_sums_bytes(row_tiles, s->cout),
+                                 .scratch = has_chunks(dev, call) ? whole : 0,
+                                 .prepared = packs(dev, call) ? packed : 0};
+    return STATUS_OK;
 }
 
 static size_t sum_runs(const device *dev, const convolution_call *call)

@@ -157,21 +157,23 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
     return STATUS_OK;
 }
 
-/* Estimated time in multiply-adds. A float that goes through memory between the transforms and the
- * products costs as much as FLOAT_COST multiply-adds on the machines that were measured. */
-static double cost_of(const convolution_call *call, int m)
+/* Estimated time, in multiply-adds of floats. A float that goes through memory between the
+ * transforms and the products costs as much as FLOAT_COST multiply-adds on the machines that were
+ * measured; so does half of a bfloat16's way, which is converted as well. */
+static double cost_of(const device *dev, const convolution_call *call, int m)
 {
     enum { FLOAT_COST = 12 };
     tiling t = cut(call, m);
+    int steps = dev->unit->steps;
     double weights = (double)call->shape.cin * call->shape.cout;
     double moved = t.tiles * (double)(t.from.c + t.to.c) + weights;
-    return t.products * (t.tiles * weights + moved * 2 * FLOAT_COST);
+    return t.products * (t.tiles * weights / steps + moved * 2 * FLOAT_COST * steps);
 }
 
 static bool suits(const device *dev, const convolution_call *call)
 {
-    (void)dev;
-    double two = cost_of(call, 2), four = cost_of(call, 4), direct = convolution_products(call);
+    double direct = convolution_products(call) / dev->unit->steps;
+    double two = cost_of(dev, call, 2), four = cost_of(dev, call, 4);
     return side_of(call) == 2 ? two < direct : four < two && four < direct;
 }
 
