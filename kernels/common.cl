@@ -160,6 +160,7 @@ static inline vec real_load_part(const global real *p, int left)
     if (left >= VEC)
         return real_load(p);
     float lanes[VEC];
+    UNROLL_ON_GPU
     for (int i = 0; i < VEC; i++)
         lanes[i] = i < left ? real_get(p + i) : 0.0f;
     return vec_load(lanes);
@@ -173,8 +174,10 @@ static inline void real_store_part(vec v, global real *p, int left)
     }
     float lanes[VEC];
     vec_store(v, lanes);
-    for (int i = 0; i < left; i++)
-        real_set(lanes[i], p + i);
+    UNROLL_ON_GPU
+    for (int i = 0; i < (ON_CPU ? left : VEC); i++)
+        if (i < left)
+            real_set(lanes[i], p + i);
 }
 #else
 typedef float real;

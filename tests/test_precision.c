@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A network in bf16 or fp16 follows the one in fp32 and needs less memory. In fp16 it adapts its
- * loss scale to overflows. If it is stopped and resumed between two steps, it ends with the same
- * bits. */
+/* A network in tf32, bf16 or fp16 follows the one in fp32; in bf16 and fp16 it needs less memory.
+ * In fp16 it adapts its loss scale to overflows. If it is stopped and resumed between two steps, it
+ * ends with the same bits. */
 #include "support.h"
 #include "train/solver.h"
 
@@ -140,20 +140,31 @@ static void write_all(subject *s, const float *values)
 enum { FOLLOWED_STEPS = 12 };
 
 /* Storing a value changes it on average by half of its largest rounding, 2^-9 in bf16 and 2^-12 in
- * fp16. Over some 20 layers and 12 steps this makes at most 20 of the largest: 8 % of the loss in
- * bf16 and 1 % in fp16. The loss falls to a fraction at the same time. */
+ * fp16; tf32 changes the factors of products by as much as fp16. Over some 20 layers and 12 steps
+ * this makes at most 20 of the largest: 8 % of the loss in bf16 and 1 % in the others. The loss
+ * falls to a fraction at the same time. */
 static void compare_losses(const network_options *made, const char *optimizer, subject *s,
                            const double *exact)
 {
     double worst = 0;
     const char *precision = word_list_at(&precision_words, s->dev->precision);
+    const double rounding = s->dev->precision == PRECISION_BF16 ? 0x1p-8 : 0x1p-11;
     for (int i = 0; i < FOLLOWED_STEPS; i++) {
         double off = fabs(step(s, optimizer) - exact[i]) / exact[i];
         worst = off <= worst ? worst : off; /* a NaN counts as the worst */
     }
     print_message("%s, %s: loss from %.3f to %.3f; %s is off by at most %.2g of it\n",
                   made->backbone, optimizer, exact[0], exact[FOLLOWED_STEPS - 1], precision, worst);
-    assert_true(worst > 0 && worst < 20 * precision_rounding(s->dev->precision));
+    assert_true(worst > 0 && worst < 20 * rounding);
+}
+
+static void find_exact(const network_options *made, const char *optimizer, double *exact)
+{
+    subject *s = open_network(made, PRECISION_FP32, optimizer);
+    for (int i = 0; i < FOLLOWED_STEPS; i++)
+        exact[i] = step(s, optimizer);
+    close_subject(s);
+    assert_true(exact[FOLLOWED_STEPS - 1] < 0.9 * exact[0]);
 }
 
 static void follow(const network_options *made, const char *optimizer)
@@ -161,12 +172,8 @@ static void follow(const network_options *made, const char *optimizer)
     loss_scale scale;
     error err;
     double exact[FOLLOWED_STEPS];
-    subject *s = open_network(made, PRECISION_FP32, optimizer);
-    for (int i = 0; i < FOLLOWED_STEPS; i++)
-        exact[i] = step(s, optimizer);
-    close_subject(s);
-    assert_true(exact[FOLLOWED_STEPS - 1] < 0.9 * exact[0]);
-    s = open_network(made, PRECISION_BF16, optimizer);
+    find_exact(made, optimizer, exact);
+    subject *s = open_network(made, PRECISION_BF16, optimizer);
     compare_losses(made, optimizer, s, exact);
     close_subject(s);
     s = open_network(made, PRECISION_FP16, optimizer);
@@ -174,6 +181,17 @@ static void follow(const network_options *made, const char *optimizer)
     assert_ok(solver_get_loss_scale(s->optimizer, &scale, &err), &err);
     assert_true(scale.scale == loss_scale_start().scale);
     assert_int_equal(scale.good_steps, FOLLOWED_STEPS - 2);
+    close_subject(s);
+}
+
+/* Where there are no tensor cores, they are emulated. */
+static void test_tf32_follows(void **state)
+{
+    (void)state;
+    double exact[FOLLOWED_STEPS];
+    find_exact(&shape, "momentum", exact);
+    subject *s = open_network(&shape, PRECISION_TF32, "momentum");
+    compare_losses(&shape, "momentum", s, exact);
     close_subject(s);
 }
 
@@ -315,9 +333,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_follows_momentum), cmocka_unit_test(test_follows_adam),
-        cmocka_unit_test(test_bit_follows),      cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_resumes_bf16),     cmocka_unit_test(test_resumes_fp16),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_bit_follows),      cmocka_unit_test(test_tf32_follows),
+        cmocka_unit_test(test_overflow),         cmocka_unit_test(test_resumes_bf16),
+        cmocka_unit_test(test_resumes_fp16),     cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests_name("precision", tests, support_open_device,
                                        support_close_device);

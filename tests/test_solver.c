@@ -259,11 +259,12 @@ static void check_clipping(enum precision precision, double share)
 
 static void test_clipping(void **state)
 {
+    static const enum precision precisions[] = {PRECISION_FP32, PRECISION_BF16, PRECISION_FP16};
     (void)state;
-    for (int p = 0; word_list_at(&precision_words, p); p++) {
-        check_clipping((enum precision)p, 0.1);
-        check_clipping((enum precision)p, 0.9);
-        check_clipping((enum precision)p, 1.5);
+    for (int i = 0; i < 3; i++) {
+        check_clipping(precisions[i], 0.1);
+        check_clipping(precisions[i], 0.9);
+        check_clipping(precisions[i], 1.5);
     }
 }
 
