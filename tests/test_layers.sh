@@ -77,7 +77,7 @@ find_wrong_includes() {
 find_incomplete_operations() {
     for path in "$1"/kernels/*.cl; do
         name=$(basename "$path" .cl)
-        case $name in common | matrix_unit) continue ;; esac
+        case $name in common | matrix_unit | panel) continue ;; esac
         [ -f "$1/src/ops/$name.c" ] || echo "kernels/$name.cl: src/ops/$name.c is missing"
         [ -f "$1/tests/test_$name.c" ] || echo "kernels/$name.cl: tests/test_$name.c is missing"
     done
@@ -89,7 +89,7 @@ find_unchecked_operations() {
     for path in "$1"/kernels/*.cl; do
         name=$(basename "$path" .cl)
         case $name in
-        common | matrix_unit | peak) continue ;;
+        common | matrix_unit | panel | peak) continue ;;
         conv1x1 | direct | im2col | implicit_gemm | tensor_gemm | tiled_gemm | winograd) continue ;;
         esac
         grep -Eqs "^ *\\{\"$name(_[a-z]+)*\"," "$1/src/selftest/operation_checks.c" ||
