@@ -57,7 +57,7 @@ typedef struct device_list {
 
 typedef struct device {
     device_info info;
-    enum precision precision; /* the type `real` in kernels; see device_set_precision */
+    enum precision precision;       /* the type `real` in kernels; see device_set_precision */
     const struct matrix_unit *unit; /* what multiplies in that precision */
     cl_context context;
     cl_command_queue queue; /* in order */

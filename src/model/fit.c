@@ -10,7 +10,8 @@
  * Ranks must add up their gradients before they take a step. */
 bool fit_steps_in_backward(const device *dev, const network_options *o)
 {
-    return o->training && o->steps_in_backward && !precision_scales_loss(dev->precision) && !o->sync;
+    return o->training && o->steps_in_backward && !precision_scales_loss(dev->precision) &&
+           !o->sync;
 }
 
 /* Bytes outside the plan: parameters, gradients, optimizer state, the batch and its results. */

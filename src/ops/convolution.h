@@ -60,9 +60,9 @@ typedef struct convolution_call {
 
 /* Bytes of device memory that a call uses while it runs: `columns` for gathered or transformed
  * input, `weights` for transformed weights, `scratch` for anything else. `sums` is the most that
- * the sums of a call need, for this number of images or fewer. `prepared` is for weights in the form in
- * which the algorithm multiplies them; with it, it runs calls for fewer images, too. It belongs to
- * one layer and direction and keeps its contents between calls. */
+ * the sums of a call need, for this number of images or fewer. `prepared` is for weights in the
+ * form in which the algorithm multiplies them; with it, it runs calls for fewer images, too. It
+ * belongs to one layer and direction and keeps its contents between calls. */
 typedef struct convolution_bytes {
     size_t columns, weights, scratch;
     size_t prepared;

@@ -11,7 +11,7 @@ static choices *open_choices(const device *dev)
 {
     error err;
     choices *known;
-    FUZZ_SUCCEEDS(choices_open(dev, false, &known, &err));
+    FUZZ_SUCCEEDS(choices_open(dev, &known, &err));
     FUZZ_HOLDS(choices_path(known) != NULL);
     return known;
 }
