@@ -628,7 +628,7 @@ INLINE void gather_channels(const global real *pixels, int c, const int *at, int
     int i = 0;
     for (; i < min(channels, width); i += VEC)
         lanes_store(lanes_of_pixels(first + i, second ? second + i : 0, channels - i), to + i);
-    for (i = min(i, channels); i < width; i++)
+    for (; i < width; i++)
         to[i] = 0;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The units that multiply vectors on a CPU, one section each. src/ops/matrix_unit.c has the same
+// The units that multiply vectors on a CPU, one section each. src/device/matrix_unit.c has the same
 // units as a table and says which device has which; it defines the UNIT_ name of one of them, or
 // none for fused multiply-adds of floats.
 //
@@ -34,12 +34,15 @@ INLINE lanes upper_halves(vec v)
     __asm__("vcvtneps2bf16 %1, %0" : "=v"(halves) : "v"(v));
     return JOIN(convert_uint, VEC)(halves);
 }
+#elif VEC > 1
+INLINE lanes upper_halves(vec v)
+{
+    return JOIN(convert_uint, VEC)(narrow(v));
+}
 #else
 INLINE lanes upper_halves(vec v)
 {
-    const lanes bits = as_lanes(v);
-    const lanes rounded = bits + (lanes)(0x7fff) + (bits >> 16 & (lanes)(1));
-    return select(rounded, bits | (lanes)(0x400000), as_lanes(isnan(v))) >> 16;
+    return bf16_of(v);
 }
 #endif
 

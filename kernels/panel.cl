@@ -4,7 +4,7 @@
 
 #define COLUMNS (2 * VEC)
 
-// The number of lanes that so many steps of a sum fill.
+// How many lanes the steps of a sum take.
 INLINE int lanes_in(int steps)
 {
     return (steps + STEPS - 1) / STEPS;

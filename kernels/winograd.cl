@@ -32,12 +32,13 @@ typedef real factor;
 #define WINOGRAD(name) JOIN(JOIN(winograd, M), name)
 
 // The vectors of one window, row by row, in private memory. One line at a time is transformed in
-// registers. Loops over windows must not be unrolled: with a border check each, they would be
-// thousands of instructions that take a minute to compile.
+// registers. Loops over windows of more than 4x4 must not be unrolled: with a border check each,
+// they would be thousands of instructions that take a minute to compile. SERIAL loops never are.
+#define SERIAL _Pragma("unroll 1") for
 #if M == 2 && ON_CPU
 #define LOOP _Pragma("unroll") for
 #else
-#define LOOP _Pragma("unroll 1") for
+#define LOOP SERIAL
 #endif
 typedef struct window {
     vec at[A][A];
@@ -158,8 +159,7 @@ INLINE void transform_line(vec *d, enum transform which)
 // `to`, and then its rows.
 INLINE void transform_window(window *d, int from, int to, enum transform which)
 {
-    LOOP(int x = 0; x < from; x++)
-    {
+    LOOP(int x = 0; x < from; x++) {
         vec line[A];
 #pragma unroll
         for (int y = 0; y < from; y++)
@@ -170,7 +170,7 @@ INLINE void transform_window(window *d, int from, int to, enum transform which)
             d->at[y][x] = line[y];
     }
     LOOP(int y = 0; y < to; y++)
-    transform_line(d->at[y], which);
+        transform_line(d->at[y], which);
 }
 
 // Where tile `index` of h x w maps begins: its image, and the position of its first result.
@@ -189,26 +189,26 @@ INLINE place place_of(int index, int h, int w)
 INLINE void load_window(window *d, global const float *data, int rows, int row, int c, int channel)
 {
     LOOP(int i = 0; i < A; i++)
-    LOOP(int j = 0; j < A; j++)
-    d->at[i][j] =
-        vec_load_part(data + ((size_t)(i * A + j) * rows + row) * c + channel, c - channel);
+        LOOP(int j = 0; j < A; j++)
+            d->at[i][j] = vec_load_part(
+                data + ((size_t)(i * A + j) * rows + row) * c + channel, c - channel);
 }
 
 INLINE void store_window(const window *d, global float *data, int rows, int row, int c, int channel)
 {
     LOOP(int i = 0; i < A; i++)
-    LOOP(int j = 0; j < A; j++)
-    vec_store_part(d->at[i][j], data + ((size_t)(i * A + j) * rows + row) * c + channel,
-                   c - channel);
+        LOOP(int j = 0; j < A; j++)
+            vec_store_part(d->at[i][j],
+                           data + ((size_t)(i * A + j) * rows + row) * c + channel, c - channel);
 }
 
 INLINE void store_factors(const window *d, global factor *data, int rows, int row, int c,
                           int channel)
 {
     LOOP(int i = 0; i < A; i++)
-    LOOP(int j = 0; j < A; j++)
-    factor_store_part(d->at[i][j], data + ((size_t)(i * A + j) * rows + row) * c + channel,
-                      c - channel);
+        LOOP(int j = 0; j < A; j++)
+            factor_store_part(d->at[i][j],
+                              data + ((size_t)(i * A + j) * rows + row) * c + channel, c - channel);
 }
 
 // out[A * A][tiles][c] = the transform of `from` x `from` windows of a map[n][h][w][c], which is x
@@ -262,12 +262,11 @@ kernel void WINOGRAD(_weights)(global const float *weights, global float *out, i
     for (int channel = begin; channel < min(cout, begin + width); channel += VEC) {
         window d;
         LOOP(int i = 0; i < 3; i++)
-        LOOP(int j = 0; j < 3; j++)
-        {
-            const int tap = flip ? 8 - (i * 3 + j) : i * 3 + j;
-            d.at[i][j] =
-                vec_load_part(weights + ((size_t)tap * cin + row) * cout + channel, cout - channel);
-        }
+            LOOP(int j = 0; j < 3; j++) {
+                const int tap = flip ? 8 - (i * 3 + j) : i * 3 + j;
+                d.at[i][j] = vec_load_part(
+                    weights + ((size_t)tap * cin + row) * cout + channel, cout - channel);
+            }
         transform_window(&d, 3, A, WEIGHTS);
         store_window(&d, out, cin, row, cout, channel);
     }
@@ -287,30 +286,26 @@ kernel void WINOGRAD(_pack)(global const float *weights, global lane *packed, in
     const int steps = min(STEPS * GROUP, steps_in_all - step);
     const int columns = min(COLUMNS, columns_in_all - column);
     const int panels = (columns_in_all + COLUMNS - 1) / COLUMNS;
-    LOOP(int tap = 0; tap < 9; tap++)
-    {
+    SERIAL(int tap = 0; tap < 9; tap++) {
         float *to = taps[tap][0];
         if (back)
             copy_transposed(weights + ((size_t)(8 - tap) * cin + column) * cout + step, cout, to,
                             steps, columns);
         else
-            LOOP(int i = 0; i < steps; i++)
-        copy_columns(weights + ((size_t)tap * cin + step + i) * cout + column, to + i * COLUMNS,
-                     columns);
-        LOOP(int i = steps * COLUMNS; i < lanes_in(steps) * STEPS * COLUMNS; i++)
-        to[i] = 0.0f;
+            SERIAL(int i = 0; i < steps; i++)
+                copy_columns(weights + ((size_t)tap * cin + step + i) * cout + column,
+                             to + i * COLUMNS, columns);
+        SERIAL(int i = steps * COLUMNS; i < lanes_in(steps) * STEPS * COLUMNS; i++)
+            to[i] = 0.0f;
     }
-    LOOP(int k = 0; k < lanes_in(steps) * 2; k++)
-    {
+    SERIAL(int k = 0; k < lanes_in(steps) * 2; k++) {
         window d[STEPS];
-        LOOP(int s = 0; s < STEPS; s++)
-        {
+        LOOP(int s = 0; s < STEPS; s++) {
             LOOP(int i = 0; i < 9; i++)
-            d[s].at[i / 3][i % 3] = vec_load(&taps[i][k / 2 * STEPS + s][k % 2 * VEC]);
+                d[s].at[i / 3][i % 3] = vec_load(&taps[i][k / 2 * STEPS + s][k % 2 * VEC]);
             transform_window(&d[s], 3, A, WEIGHTS);
         }
-        LOOP(int i = 0; i < A * A; i++)
-        {
+        LOOP(int i = 0; i < A * A; i++) {
             const size_t row = ((size_t)i * panels + get_global_id(1)) * lanes_in(steps_in_all) +
                                step / STEPS + k / 2;
 #if STEPS == 1
@@ -341,13 +336,14 @@ INLINE void sum_tile(const window *d, extent inside, vec shift, bool first, int 
         sum = vec_load_part(mean, left);
         square = vec_load_part(squares, left);
     }
-    LOOP(int i = 0; i < inside.down; i++)
-    LOOP(int j = 0; j < inside.across; j++)
-    {
-        const vec difference = d->at[i][j] - shift;
-        sum += difference;
-        square += difference * difference;
-    }
+    LOOP(int i = 0; i < M; i++)
+        LOOP(int j = 0; j < M; j++) {
+            if (i >= inside.down || j >= inside.across)
+                continue;
+            const vec difference = d->at[i][j] - shift;
+            sum += difference;
+            square += difference * difference;
+        }
     if (count > 0) {
         square = relu_of(square - sum * sum / (float)count);
         sum = shift + sum / (float)count;
@@ -361,18 +357,19 @@ INLINE void sum_tile(const window *d, extent inside, vec shift, bool first, int 
 INLINE void store_tile(window *d, extent inside, global real *y, size_t at, int w, int c,
                        int accumulate, const ending e, int channel)
 {
-    LOOP(int i = 0; i < inside.down; i++)
-    LOOP(int j = 0; j < inside.across; j++)
-    {
-        const size_t here = at + ((size_t)i * w + j) * c;
-        vec v = d->at[i][j];
-        if (accumulate)
-            v += real_load_part(y + here, c - channel);
-        if (e.shift)
-            v = finish_vec(v, e, channel, here, c - channel);
-        d->at[i][j] = v;
-        real_store_part(v, y + here, c - channel);
-    }
+    LOOP(int i = 0; i < M; i++)
+        LOOP(int j = 0; j < M; j++) {
+            if (i >= inside.down || j >= inside.across)
+                continue;
+            const size_t here = at + ((size_t)i * w + j) * c;
+            vec v = d->at[i][j];
+            if (accumulate)
+                v += real_load_part(y + here, c - channel);
+            if (e.shift)
+                v = finish_vec(v, e, channel, here, c - channel);
+            d->at[i][j] = v;
+            real_store_part(v, y + here, c - channel);
+        }
 }
 
 // y[n][h][w][c] = (accumulate ? y : 0) + AT products A, from products[A * A][tiles][c], with the
@@ -420,9 +417,9 @@ kernel void WINOGRAD(_weights_adjoint)(global const float *sums, global float *d
         load_window(&d, sums, cin, row, cout, channel);
         transform_window(&d, A, 3, WEIGHTS_ADJOINT);
         LOOP(int i = 0; i < 3; i++)
-        LOOP(int j = 0; j < 3; j++)
-        store_gradient(d.at[i][j], alpha, beta,
-                       dweights + ((size_t)(i * 3 + j) * cin + row) * cout + channel,
-                       cout - channel);
+            LOOP(int j = 0; j < 3; j++)
+                store_gradient(d.at[i][j], alpha, beta,
+                               dweights + ((size_t)(i * 3 + j) * cin + row) * cout + channel,
+                               cout - channel);
     }
 }

@@ -102,12 +102,6 @@ static status print_json(session *s, double seconds, error *err)
         JSON_LINE(6), err);
 }
 
-/* Without a unit for it, tf32 is refused, and its kernels are for tests. */
-static bool has_tf32(const device *dev)
-{
-    return matrix_unit_for(dev, PRECISION_TF32)->precision == PRECISION_TF32;
-}
-
 static status test_device(session *s, error *err)
 {
     const device_info *info = &s->dev->info;
@@ -117,8 +111,9 @@ static status test_device(session *s, error *err)
                        info->driver);
         printf("%-52s %8s %8s %7s  %s\n", "CHECK", "ERROR", "BOUND", "SECONDS", "RESULT");
     }
+    /* Without a unit for it, tf32 is refused, and its kernels are for tests. */
     for (int p = 0; word_list_at(&precision_words, p); p++)
-        if (p != PRECISION_TF32 || has_tf32(s->dev))
+        if (p != PRECISION_TF32 || matrix_unit_has(s->dev, PRECISION_TF32))
             TRY(test_precision(s, (enum precision)p, err));
     double seconds = clock_now() - begun;
     if (s->asked->json)

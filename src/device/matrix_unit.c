@@ -81,6 +81,11 @@ const matrix_unit *matrix_unit_for(const device *dev, enum precision p)
     return &units[i];
 }
 
+bool matrix_unit_has(const device *dev, enum precision p)
+{
+    return matrix_unit_for(dev, p)->precision == p;
+}
+
 const matrix_unit *matrix_unit_find(const char *name)
 {
     int i = 0;

@@ -17,6 +17,8 @@ typedef struct matrix_unit {
  * has none of those, the fp32 FMA, which never rounds factors. device.unit is that of the device's
  * own precision. */
 const matrix_unit *matrix_unit_for(const device *dev, enum precision p);
+/* Whether the device has a unit of its own for the precision. */
+bool matrix_unit_has(const device *dev, enum precision p);
 /* The unit of that name, or NULL. */
 const matrix_unit *matrix_unit_find(const char *name);
 /* The precision of the device's fastest unit. */

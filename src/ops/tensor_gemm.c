@@ -23,14 +23,9 @@ static const tile_shape ptx[] = TILES("tensor_gemm -DNV_PTX", 0);
 static const tile_shape acted[] = TILES("tensor_gemm", EXCHANGE);
 static const tile_set ptx_tiles = TILE_SET(ptx), acted_tiles = TILE_SET(acted);
 
-static bool has_cores(const device *dev)
-{
-    return matrix_unit_for(dev, PRECISION_TF32)->precision == PRECISION_TF32;
-}
-
 static const tile_set *tiles_of(const device *dev)
 {
-    return has_cores(dev) ? &ptx_tiles : &acted_tiles;
+    return matrix_unit_has(dev, PRECISION_TF32) ? &ptx_tiles : &acted_tiles;
 }
 
 static bool supports(const device *dev, const convolution_call *call)
@@ -62,7 +57,7 @@ const convolution_algorithm tensor_gemm = {.name = "tensor_gemm",
 
 status tensor_gemm_check(const device *dev, error *err)
 {
-    if (!has_cores(dev))
+    if (!matrix_unit_has(dev, PRECISION_TF32))
         return error_set(err, STATUS_USAGE,
                          "--precision tf32 needs an NVIDIA device of compute capability 8.0 or "
                          "above, which %s is not; choose another precision",

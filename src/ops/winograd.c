@@ -159,7 +159,7 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
 
 /* Estimated time, in multiply-adds of floats. A float that goes through memory between the
  * transforms and the products costs as much as FLOAT_COST multiply-adds on the machines that were
- * measured; so does half of a bfloat16's way, which is converted as well. */
+ * measured. A value that is converted to bfloat16 on its way costs twice as much. */
 static double cost_of(const device *dev, const convolution_call *call, int m)
 {
     enum { FLOAT_COST = 12 };
@@ -223,7 +223,7 @@ static status transform_weights(device *dev, const convolution_call *c, int m, c
                   ARG_INT(c->direction == CONVOLUTION_BACKWARD_DATA), ARG_INT(width_of(dev, cout)));
 }
 
-static status pack_weights(device *dev, const convolution_call *c, cl_mem out, error *err)
+static status prepare(device *dev, const convolution_call *c, cl_mem prepared, error *err)
 {
     enum { GROUP = 8, COLUMN_VECTORS = 2 }; /* as in the kernel */
     int m = side_of(c);
@@ -231,13 +231,8 @@ static status pack_weights(device *dev, const convolution_call *c, cl_mem out, e
     size_t groups = divide_up((size_t)t.from.c, GROUP * (size_t)dev->unit->steps);
     size_t panels = divide_up((size_t)t.to.c, COLUMN_VECTORS * (size_t)dev->vec);
     return LAUNCH(dev, PROGRAM(m), NAME(m, "_pack"), range_of_tiles(dev, groups, panels, 1), err,
-                  ARG_BUFFER(c->weights), ARG_BUFFER(out), ARG_INT(c->shape.cin),
+                  ARG_BUFFER(c->weights), ARG_BUFFER(prepared), ARG_INT(c->shape.cin),
                   ARG_INT(c->shape.cout), ARG_INT(c->direction == CONVOLUTION_BACKWARD_DATA));
-}
-
-static status prepare(device *dev, const convolution_call *call, cl_mem prepared, error *err)
-{
-    return pack_weights(dev, call, prepared, err);
 }
 
 static status transform_output(device *dev, const tiling *t, part p, const convolution_call *c,
@@ -298,7 +293,7 @@ static status run(device *dev, const convolution_call *call, convolution_memory 
     if (call->direction == CONVOLUTION_BACKWARD_WEIGHTS)
         return run_gradient(dev, call, memory, err);
     if (!memory.prepared)
-        TRY((packs(dev, call) ? pack_weights(dev, call, memory.weights, err)
+        TRY((packs(dev, call) ? prepare(dev, call, memory.weights, err)
                               : transform_weights(dev, call, t.m, memory.weights, err)));
     size_t parts = divide_up((size_t)t.tiles, most_tiles(dev, call, &t));
     int count = (int)(divide_up(divide_up((size_t)t.tiles, parts), RUN) * RUN);
