@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two devices in one process (include/hcnn.h): a thread each opens its own, trains and classifies,
  * from the first call into the driver on and at the same time. PoCL shows the processor as two
- * devices; where there is no second one, both threads open the same. */
+ * devices; where there is no second one, both threads open the same. Then several threads. */
 #include "base/file.h"
 #include "check.h"
 #include "device/device.h"
 #include "hcnn.h"
+#include "ops/concat.h"
 
 #include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { THREADS = 2, ROUNDS = 2, SIDE = 32, IMAGES = 5, CLASSES = 10, SPEC = 32, MESSAGE = 1024 };
+enum {
+    THREADS = 2,
+    MOST_THREADS = 6,
+    ROUNDS = 2,
+    SIDE = 32,
+    IMAGES = 5,
+    CLASSES = 10,
+    SPEC = 32,
+    MESSAGE = 1024
+};
 
 /* A thread's device and files, and what it found. */
 typedef struct worker_thread {
@@ -124,37 +134,84 @@ static void find_devices(char specs[THREADS][SPEC])
     print_message("# devices '%s' and '%s'\n", specs[0], specs[1]);
 }
 
+/* Runs the function in a thread for each device, and requires that none has a message. */
+static void run_threads(worker_thread *threads, int count, void *(*function)(void *))
+{
+    char specs[THREADS][SPEC] = {{0}};
+    pthread_t started[MOST_THREADS];
+    pthread_barrier_t start;
+    find_devices(specs);
+    pthread_barrier_init(&start, NULL, (unsigned)count);
+    for (int i = 0; i < count; i++) {
+        threads[i].start = &start;
+        memcpy(threads[i].spec, specs[i % THREADS], SPEC);
+        assert_int_equal(pthread_create(&started[i], NULL, function, &threads[i]), 0);
+    }
+    for (int i = 0; i < count; i++)
+        pthread_join(started[i], NULL);
+    for (int i = 0; i < count; i++)
+        assert_string_equal(threads[i].message, "");
+    pthread_barrier_destroy(&start);
+}
+
 static void test_side_by_side(void **state)
 {
     (void)state;
     error err;
-    char specs[THREADS][SPEC] = {{0}}, *directory = check_directory();
+    char *directory = check_directory();
     static worker_thread threads[THREADS];
-    pthread_t started[THREADS];
-    pthread_barrier_t start;
-    find_devices(specs);
-    pthread_barrier_init(&start, NULL, THREADS);
     for (int i = 0; i < THREADS; i++) {
-        worker_thread *t = &threads[i];
-        t->start = &start;
-        snprintf(t->spec, sizeof t->spec, "%s", specs[i]);
-        snprintf(t->directory, sizeof t->directory, "%s/%d", directory, i);
-        CHECK_OK(file_make_directory(t->directory, &err));
-        assert_int_equal(pthread_create(&started[i], NULL, run, t), 0);
+        snprintf(threads[i].directory, MESSAGE, "%s/%d", directory, i);
+        CHECK_OK(file_make_directory(threads[i].directory, &err));
     }
-    for (int i = 0; i < THREADS; i++)
-        pthread_join(started[i], NULL);
-    for (int i = 0; i < THREADS; i++)
-        assert_string_equal(threads[i].message, "");
-    pthread_barrier_destroy(&start);
+    run_threads(threads, THREADS, run);
     assert_memory_equal(threads[0].fine, threads[1].fine, sizeof threads[0].fine);
     CHECK_OK(file_remove_tree(directory, &err));
     free(directory);
 }
 
+/* Copies larger and larger tensors. Each is a larger grid for the same kernel, which PoCL
+ * before 7.0 confuses; see driver_confuses_devices. */
+static void *copy_many(void *context)
+{
+    enum { COPIES = 3000, CHANNELS = 16, PIXELS = 16 * COPIES };
+    worker_thread *t = context;
+    error err;
+    device *dev = NULL;
+    tensor half = {0}, whole = {0};
+    status result = device_open_place(t->spec, 0, &dev, &err);
+    if (result == STATUS_OK)
+        result = tensor_create(dev, PIXELS, 1, 1, CHANNELS, &half, &err);
+    if (result == STATUS_OK)
+        result = tensor_create(dev, PIXELS, 1, 1, 2 * CHANNELS, &whole, &err);
+    pthread_barrier_wait(t->start);
+    for (int i = 1; i <= COPIES && result == STATUS_OK; i++) {
+        half.n = whole.n = i * (PIXELS / COPIES);
+        result = concat_forward(dev, half, half, whole, &err);
+    }
+    if (result == STATUS_OK)
+        result = device_finish(dev, &err);
+    if (result != STATUS_OK)
+        snprintf(t->message, MESSAGE, "%.*s", MESSAGE - 1, err.message);
+    tensor_release(&half);
+    tensor_release(&whole);
+    device_close(dev);
+    return NULL;
+}
+
+static void test_growing_grids(void **state)
+{
+    (void)state;
+    static worker_thread threads[MOST_THREADS];
+    run_threads(threads, MOST_THREADS, copy_many);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_side_by_side)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_side_by_side),
+        cmocka_unit_test(test_growing_grids),
+    };
     setenv("POCL_DEVICES", "pthread pthread", 1);
     return cmocka_run_group_tests_name("two_devices", tests, NULL, NULL);
 }

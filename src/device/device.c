@@ -3,6 +3,7 @@
 #include "device/device.h"
 #include "base/array.h"
 #include "base/environment.h"
+#include "device/driver_hints.h"
 #include "device/flight.h"
 #include "device/matrix_unit.h"
 #include "device/profile.h"
@@ -16,10 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The only global variable. The lock is global because a driver's state belongs to the process, and
- * neither PoCL nor the ICD loader protects its initialisation. The program may crash if two threads
- * open their first devices at once, or if one releases a context while another creates one. */
+/* The only global variables. The lock is global because a driver's state belongs to the process,
+ * and neither PoCL nor the ICD loader protects its initialisation. The program may crash if two
+ * threads open their first devices at once, or if one releases a context while another creates one.
+ */
 static pthread_mutex_t driver_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t numbers; /* bit I: an open device has number I + 1; protected by the lock */
 
 void device_lock(void)
 {
@@ -278,6 +281,37 @@ static void release_queue(const device *dev)
     device_unlock();
 }
 
+/* If the driver confuses devices, gives this one the lowest number, from 1, that no other open
+ * device of the process has. */
+static status take_number(device *dev, error *err)
+{
+    enum { MOST = 64 };
+    if (!driver_confuses_devices(&dev->info))
+        return STATUS_OK;
+    int free_bit = 0;
+    device_lock();
+    while (free_bit < MOST && numbers >> free_bit & 1)
+        free_bit++;
+    if (free_bit < MOST) {
+        numbers |= (uint64_t)1 << free_bit;
+        dev->number = free_bit + 1;
+    }
+    device_unlock();
+    if (dev->number)
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED,
+                     "%s %s is safe for %d open devices in a process; close one",
+                     dev->info.platform_name, dev->info.driver, MOST);
+}
+
+static void release_number(const device *dev)
+{
+    device_lock();
+    if (dev->number)
+        numbers &= ~((uint64_t)1 << (dev->number - 1));
+    device_unlock();
+}
+
 static const double most_queued = 10; /* seconds */
 
 status device_open_info(const device_info *info, device **opened, error *err)
@@ -290,7 +324,9 @@ status device_open_info(const device_info *info, device **opened, error *err)
     device_set_precision(dev, PRECISION_FP32);
     dev->timeout = DEVICE_TIMEOUT;
     dev->most_queued = most_queued;
-    status result = flight_create(dev, err);
+    status result = take_number(dev, err);
+    if (result == STATUS_OK)
+        result = flight_create(dev, err);
     if (result == STATUS_OK)
         result = device_check(dev, err, create_queue(dev), "opening the device");
     if (result == STATUS_OK)
@@ -309,6 +345,7 @@ void device_close(device *dev)
     verdicts_close(dev->verdicts);
     program_release_all(dev);
     release_queue(dev);
+    release_number(dev);
     free(dev);
 }
 

@@ -61,6 +61,7 @@ typedef struct device {
     const struct matrix_unit *unit; /* what multiplies in that precision */
     cl_context context;
     cl_command_queue queue; /* in order */
+    int number;             /* among the open devices, if their driver confuses them; else 0 */
     int vec;                /* floats that a work-item handles at once: VEC in every program */
     double timeout;         /* seconds without progress after which it is stuck; 0: never */
     double most_queued;     /* seconds of work, about, that are queued at most; see flight.h */

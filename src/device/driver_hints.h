@@ -7,3 +7,7 @@
 /* The next advice about this device's driver, or NULL if there is no more. *at is 0 before the
  * first call. */
 const char *driver_hint(const device_info *info, size_t *at);
+
+/* Whether the driver may end the process if more than two open devices of it run the same kernel at
+ * the same time. */
+bool driver_confuses_devices(const device_info *info);
