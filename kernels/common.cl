@@ -17,8 +17,25 @@ typedef int vec_mask;
 #else
 typedef JOIN(float, VEC) vec;
 typedef JOIN(int, VEC) vec_mask;
-#define vec_load(p)     JOIN(vload, VEC)(0, (p))
+#define vec_load(p) JOIN(vload, VEC)(0, (p))
+
+#if ON_CPU
+// Defines `name`, which stores a vector at any element. PoCL's vstore16 makes three stores of a
+// vector with 16 elements; a type that is aligned like its elements is stored as a whole.
+#define DEFINE_STORE_TO(space, name, type, element)                                                \
+    static inline __attribute__((overloadable)) void name(type v, space element *p)                \
+    {                                                                                              \
+        typedef type loose __attribute__((aligned(sizeof(element))));                              \
+        *(space loose *)p = v;                                                                     \
+    }
+#define DEFINE_STORE(name, type, element)                                                          \
+    DEFINE_STORE_TO(global, name, type, element)                                                   \
+    DEFINE_STORE_TO(local, name, type, element)                                                    \
+    DEFINE_STORE_TO(private, name, type, element)
+DEFINE_STORE(vec_store, vec, float)
+#else
 #define vec_store(v, p) JOIN(vstore, VEC)((v), 0, (p))
+#endif
 #endif
 
 // Unrolls the loop that follows, on a GPU: it keeps an array in memory instead of in registers if a

@@ -46,8 +46,13 @@ INLINE void copy_lanes(const global real *from, lane *to, int count)
 }
 
 // The lanes of one step, or of two steps that follow each other, from VEC channels of a pixel each.
-// Only `left` channels exist; the others become zero.
-INLINE lanes lanes_of_pixels(const global real *first, const global real *second, int left)
+INLINE lanes lanes_of_pixels(const global real *first, const global real *second)
+{
+    return real_load(first);
+}
+
+// The same if only `left` channels exist, and maybe no second pixel. What does not exist is zero.
+INLINE lanes lanes_of_some(const global real *first, const global real *second, int left)
 {
     return real_load_part(first, left);
 }
@@ -71,7 +76,12 @@ INLINE lanes bits_of(const global real *pixel, int left)
     return as_lanes(real_load_part(pixel, left));
 }
 
-INLINE lanes lanes_of_pixels(const global real *first, const global real *second, int left)
+INLINE lanes lanes_of_pixels(const global real *first, const global real *second)
+{
+    return as_lanes(real_load(first)) >> 16 | as_lanes(real_load(second));
+}
+
+INLINE lanes lanes_of_some(const global real *first, const global real *second, int left)
 {
     const lanes low = bits_of(first, left) >> 16;
     return second ? low | bits_of(second, left) : low;
@@ -87,7 +97,8 @@ typedef struct panel {
     int rows, lines;
 } panel;
 
-enum { LINE = 16 }; // floats in a cache line; true for nearly all processors, harmless for others
+// Floats and reals in a cache line; true for nearly all processors, harmless for others.
+enum { LINE = 16, REALS_IN_LINE = LINE * sizeof(float) / sizeof(real) };
 
 // Prefetches a cache line, but only if the compiler is PoCL's, which is recognised by its macro:
 // SPIR-V cannot express the builtin, and Mesa's translator to SPIR-V ends the process when it meets
@@ -205,9 +216,8 @@ INLINE void store_result(vec sum, const output *o, int r, int column, int left)
 // takes as long as a product of few channels.
 INLINE void prefetch_residual(const output *o, int row, int rows, int column)
 {
-    enum { REALS = LINE * sizeof(float) / sizeof(real) };
     for (int i = 0; i < rows; i++)
-        for (int at = column; at < column + COLUMNS; at += REALS)
+        for (int at = column; at < column + COLUMNS; at += REALS_IN_LINE)
             PREFETCH(o->e.residual + o->to[row + i] + at);
 }
 
@@ -600,20 +610,37 @@ item_kernel implicit_gemm_backward_data(global const real *dy, global const floa
                     get_global_id(0) / classes, tiles, panels, accumulate, none);
 }
 
-// Lists the pairs of pixels of x and dy that meet in a tap, at most CHANNELS of them, starting at
-// pixel *pixel of dy, which is advanced. Returns the number of pairs.
-INLINE int meet_pixels(const shapes s, int *pixel, int ky, int kx, int *from, int *to)
+// Pairs of pixels of x and dy that meet in a tap, as many as a weight gradient sums at a time. Both
+// of its factors are gathered, and with chunks of half the length they stay in the first cache.
+enum { MOST_MEETINGS = CHANNELS / 2 };
+
+typedef struct meetings {
+    int count, x[MOST_MEETINGS], dy[MOST_MEETINGS];
+} meetings;
+
+// Lists the next meetings, from pixel *pixel of dy on, which is advanced.
+INLINE void meet_pixels(const shapes s, int *pixel, int ky, int kx, meetings *m)
 {
     int count = 0, at = *pixel;
-    for (; at < s.n * s.oh * s.ow && count < CHANNELS; at++) {
+    for (; at < s.n * s.oh * s.ow && count < MOST_MEETINGS; at++) {
         const int met = pixel_of_x(s, at, ky, kx);
         if (met < 0)
             continue;
-        from[count] = met;
-        to[count++] = at;
+        m->x[count] = met;
+        m->dy[count++] = at;
     }
     *pixel = at;
-    return count;
+    m->count = count;
+}
+
+// Prefetches `channels` channels of pixels at[begin], ..., at[end - 1]. The processor's own
+// prefetcher stops while a chunk is multiplied.
+INLINE void prefetch_pixels(const global real *pixels, int c, const int *at, int begin, int end,
+                            int channels)
+{
+    for (int i = begin; i < end; i++)
+        for (int channel = 0; channel < channels; channel += REALS_IN_LINE)
+            PREFETCH(pixels + (size_t)at[i] * c + channel);
 }
 
 // The lanes of steps k * STEPS and so on, which are pixels of x or dy: `channels` of their c
@@ -626,8 +653,11 @@ INLINE void gather_channels(const global real *pixels, int c, const int *at, int
     const global real *second =
         STEPS > 1 && k * STEPS + 1 < met ? pixels + (size_t)at[k * STEPS + 1] * c : 0;
     int i = 0;
+    if (STEPS == 1 || second)
+        for (; i + VEC <= min(channels, width); i += VEC)
+            lanes_store(lanes_of_pixels(first + i, second + i), to + i);
     for (; i < min(channels, width); i += VEC)
-        lanes_store(lanes_of_pixels(first + i, second ? second + i : 0, channels - i), to + i);
+        lanes_store(lanes_of_some(first + i, second ? second + i : 0, channels - i), to + i);
     for (; i < width; i++)
         to[i] = 0;
 }
@@ -671,8 +701,8 @@ item_kernel implicit_gemm_backward_weights(global const real *x, global const re
                                            global float *dweights, CONVOLUTION_ARGUMENTS,
                                            BLOCK_ARGUMENTS)
 {
-    lane a[CHUNK * MAX_ROWS + VEC], b[CHUNK * COLUMNS];
-    int from[CHANNELS], to[CHANNELS];
+    lane a[CHUNK / 2 * MAX_ROWS + VEC], b[CHUNK / 2 * COLUMNS];
+    meetings chunks[2];
     const shapes s = SHAPES;
     const int first_row = get_global_id(0) * tiles * ROWS;
     const int first_column = get_global_id(1) * panels * COLUMNS;
@@ -680,25 +710,32 @@ item_kernel implicit_gemm_backward_weights(global const real *x, global const re
     const size_t which = get_global_id(2) / (size * size);
     const int rows = min(tiles * ROWS, cin - first_row);
     const int columns = min(panels * COLUMNS, cout - first_column);
+    const int products = ((rows + ROWS - 1) / ROWS) * ((columns + COLUMNS - 1) / COLUMNS);
     const size_t matrix = (size_t)get_global_id(2) * cin * cout;
-    x += which * n * h * w * cin;
+    x += which * n * h * w * cin + first_row;
     dy += which * n * oh * ow * cout;
     int pixel = 0;
-    int left_over =
-        n * span_of_tap(ky, h, oh, stride, pad).count * span_of_tap(kx, w, ow, stride, pad).count;
-    for (bool first = true; left_over > 0; first = false) {
-        const int met = meet_pixels(s, &pixel, ky, kx, from, to), count = lanes_in(met);
-        left_over -= met;
+    meet_pixels(s, &pixel, ky, kx, &chunks[0]);
+    for (int i = 0; chunks[i % 2].count > 0; i++) {
+        const meetings *now = &chunks[i % 2], *next = &chunks[(i + 1) % 2];
+        const int count = lanes_in(now->count);
+        int done = 0; // products of this chunk
+        meet_pixels(s, &pixel, ky, kx, &chunks[(i + 1) % 2]);
         for (int k = 0; k < count; k++)
-            gather_channels(x + first_row, cin, from, k, met, rows, tiles * ROWS, a + k * MAX_ROWS);
+            gather_channels(x, cin, now->x, k, now->count, rows, tiles * ROWS, a + k * MAX_ROWS);
         for (int column = first_column; column < first_column + columns; column += COLUMNS) {
             const int left = cout - column;
             for (int k = 0; k < count; k++)
-                gather_channels(dy + column, cout, to, k, met, left, COLUMNS, b + k * COLUMNS);
-            for (int row = 0; row < rows; row += ROWS) {
+                gather_channels(dy + column, cout, now->dy, k, now->count, left, COLUMNS,
+                                b + k * COLUMNS);
+            for (int row = 0; row < rows; row += ROWS, done++) {
                 const size_t at = matrix + (size_t)(first_row + row) * cout + column;
+                const int begin = next->count * done / products;
+                const int end = next->count * (done + 1) / products;
+                prefetch_pixels(x, cin, next->x, begin, end, rows);
+                prefetch_pixels(dy + first_column, cout, next->dy, begin, end, columns);
                 add_gradient_tile(a + row, b, count, partials + at, dweights + at, cout, rows - row,
-                                  left, first, left_over == 0, alpha, beta);
+                                  left, i == 0, next->count == 0, alpha, beta);
             }
         }
     }

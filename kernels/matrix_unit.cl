@@ -18,10 +18,14 @@ typedef uint lanes;
 #define as_sums(v)        as_float(v)
 #else
 typedef JOIN(uint, VEC) lanes;
-#define lanes_load(p)     JOIN(vload, VEC)(0, (p))
+#define lanes_load(p) JOIN(vload, VEC)(0, (p))
+#define as_lanes(v)   JOIN(as_uint, VEC)(v)
+#define as_sums(v)    JOIN(as_float, VEC)(v)
+#if ON_CPU
+DEFINE_STORE(lanes_store, lanes, uint)
+#else
 #define lanes_store(v, p) JOIN(vstore, VEC)((v), 0, (p))
-#define as_lanes(v)       JOIN(as_uint, VEC)(v)
-#define as_sums(v)        JOIN(as_float, VEC)(v)
+#endif
 #endif
 
 // The upper half of each float, in the low half of a lane, rounded to nearest, ties to even. A NaN

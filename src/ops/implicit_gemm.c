@@ -68,11 +68,12 @@ static size_t steps_of(const device *dev)
     return (size_t)dev->unit->steps;
 }
 
-/* Whether the call is a weight gradient that may be a sum of several chunks. */
+/* Whether the call is a weight gradient that may be a sum of several chunks, which have half the
+ * length of others. */
 static bool has_chunks(const device *dev, const convolution_call *call)
 {
     return call->direction == CONVOLUTION_BACKWARD_WEIGHTS &&
-           tensor_pixels(call->y) > (size_t)tile_of(dev, call)->chunk * steps_of(dev);
+           tensor_pixels(call->y) > (size_t)tile_of(dev, call)->chunk / 2 * steps_of(dev);
 }
 
 /* The channels of the source, and of the target, of a forward pass or a data gradient. */

@@ -157,17 +157,23 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
     return STATUS_OK;
 }
 
-/* Estimated time, in multiply-adds of floats. A float that goes through memory between the
- * transforms and the products costs as much as FLOAT_COST multiply-adds on the machines that were
- * measured. A value that is converted to bfloat16 on its way costs twice as much. */
+/* Estimated time, in multiply-adds of floats. A value that goes through memory between the
+ * transforms and the products costs as much as so many of them, on the machines that were measured.
+ * If factors are rounded, converting them costs more than their size saves, except in the weight
+ * gradient, where both factors are small. */
 static double cost_of(const device *dev, const convolution_call *call, int m)
 {
-    enum { FLOAT_COST = 12 };
+    enum { FLOAT = 24, ROUNDED = 32, BOTH_ROUNDED = 16, ROUNDED_WEIGHT = 48 };
+    bool gradient = call->direction == CONVOLUTION_BACKWARD_WEIGHTS;
+    bool rounds = rounds_factors(dev);
     tiling t = cut(call, m);
-    int steps = dev->unit->steps;
     double weights = (double)call->shape.cin * call->shape.cout;
-    double moved = t.tiles * (double)(t.from.c + t.to.c) + weights;
-    return t.products * (t.tiles * weights / steps + moved * 2 * FLOAT_COST * steps);
+    double products = t.tiles * weights / dev->unit->steps;
+    double moved = t.tiles * (double)(t.from.c + t.to.c) *
+                   (!rounds    ? FLOAT
+                    : gradient ? BOTH_ROUNDED
+                               : ROUNDED);
+    return t.products * (products + moved + weights * (rounds ? ROUNDED_WEIGHT : FLOAT));
 }
 
 static bool suits(const device *dev, const convolution_call *call)
