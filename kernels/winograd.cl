@@ -11,6 +11,10 @@
 // transforms. The interpolation points are 0, 1, -1 and infinity, and for M = 4 also 2 and -2. The
 // program is built once for each M, so that loops and branches over M vanish.
 //
+// If CLOSED is defined, a tile is a whole map of 2 x 2 pixels and nothing is outside of it. Along
+// each axis y0 = w1 x0 + w2 x1 and y1 = w0 x0 + w1 x1 then need three products instead of four:
+// w1 (x0 + x1), (w2 - w1) x1 and (w0 - w1) x0; A is 3. These are products with a Toeplitz matrix.
+//
 // Transformed data is [A * A][tiles or cin][channels]; a `factor` of a product is stored as the
 // device's unit multiplies it (matrix_unit.cl), a sum as a float. A work-item handles one tile, or
 // one input channel of the weights, and `width` of the channels of a row. Large maps are
@@ -28,8 +32,13 @@ typedef real factor;
 #define factor_store_part(v, p, left) real_store_part(v, p, left)
 #endif
 
-#define A              (M + 2)
+#ifdef CLOSED
+enum { A = 3, READ = 2 }; // READ: side of the window that is read
+#define WINOGRAD(name) JOIN(JOIN(toeplitz, M), name)
+#else
+enum { A = M + 2, READ = A };
 #define WINOGRAD(name) JOIN(JOIN(winograd, M), name)
+#endif
 
 // The vectors of one window, row by row, in private memory. One line at a time is transformed in
 // registers. Loops over windows of more than 4x4 must not be unrolled: with a border check each,
@@ -44,7 +53,41 @@ typedef struct window {
     vec at[A][A];
 } window;
 
-// BT: from A inputs to A values.
+#ifdef CLOSED
+INLINE void input_line(vec *d)
+{
+    const vec sum = d[0] + d[1];
+    d[2] = d[1];
+    d[1] = sum;
+}
+
+INLINE void weights_line(vec *d)
+{
+    d[0] -= d[1];
+    d[2] -= d[1];
+}
+
+INLINE void output_line(vec *d)
+{
+    const vec second = d[0] + d[1];
+    d[0] = d[1] + d[2];
+    d[1] = second;
+}
+
+INLINE void output_adjoint_line(vec *d)
+{
+    const vec first = d[0], second = d[1];
+    d[0] = second;
+    d[1] = first + second;
+    d[2] = first;
+}
+
+INLINE void weights_adjoint_line(vec *d)
+{
+    d[1] -= d[0] + d[2];
+}
+#else
+// BT: from READ inputs to A values.
 INLINE void input_line(vec *d)
 {
     const vec a = d[0], b = d[1], c = d[2], e = d[3];
@@ -138,6 +181,8 @@ INLINE void weights_adjoint_line(vec *d)
         d[2] = (far_sum - sum) * (1.0f / 6) + d[5];
     }
 }
+
+#endif
 
 enum transform { INPUT, WEIGHTS, OUTPUT, OUTPUT_ADJOINT, WEIGHTS_ADJOINT };
 
@@ -243,7 +288,7 @@ INLINE void map_tile(global const real *map, global factor *out, int start, int 
 kernel void WINOGRAD(_input)(global const real *x, global factor *out, int start, int tiles, int h,
                              int w, int c, int oh, int ow, int pad, int width)
 {
-    map_tile(x, out, start, tiles, h, w, c, oh, ow, pad, width, A, INPUT);
+    map_tile(x, out, start, tiles, h, w, c, oh, ow, pad, width, READ, INPUT);
 }
 
 kernel void WINOGRAD(_output_adjoint)(global const real *dy, global factor *out, int start,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kernels/winograd.cl: both sizes of tile against sums in double precision, and the rounding error
+/* kernels/winograd.cl: every filter against sums in double precision, and the rounding error
  * that winograd.c states; see convolution_check.h. */
 #include "convolution_check.h"
 #include "device/matrix_unit.h"
@@ -71,6 +71,43 @@ static void test_tiles_of_4(void **state)
     check(dev, &winograd4, (tolerance){2e-5, 5e-4});
 }
 
+/* Maps of 2x2 as a whole: many, one, and numbers of channels that are no multiple of a vector. */
+static void check_closed(device *dev, int cases)
+{
+    const tolerance within = {2e-5, 5e-5};
+    for (int i = 0; i < support_cases(cases); i++) {
+        uint64_t seed = 177u + (uint64_t)i;
+        const problem p = {{support_pick(seed, 0, 1, 70), support_pick(seed, 1, 1, 70), 3, 1, 1},
+                           i == 0 ? 1 : support_pick(seed, 2, 1, 40),
+                           2,
+                           2,
+                           2,
+                           2};
+        convolution_check(dev, &toeplitz2, &p, 7000u + 1000u * (uint64_t)i, i % 2 == 1, within);
+    }
+}
+
+static void test_maps_of_2(void **state)
+{
+    device *dev = *state;
+    dev->unit = matrix_unit_find("fp32 FMA");
+    check_closed(dev, CASES / 2);
+}
+
+/* Other maps and paddings are not taken. */
+static void test_closed_only(void **state)
+{
+    convolution_call call = {.by = {.algorithm = &toeplitz2},
+                             .shape = {8, 8, 3, 1, 1},
+                             .x = {NULL, 1, 2, 2, 8},
+                             .y = {NULL, 1, 2, 2, 8}};
+    assert_true(toeplitz2.supports(*state, &call));
+    call.x.w = call.y.w = 3;
+    assert_false(toeplitz2.supports(*state, &call));
+    call.x.w = 2, call.y.w = 4, call.y.h = 4, call.shape.pad = 2;
+    assert_false(toeplitz2.supports(*state, &call));
+}
+
 static void test_widths(void **state)
 {
     (void)state;
@@ -81,6 +118,7 @@ static void test_widths(void **state)
         dev->vec = width;
         check(dev, &winograd2, (tolerance){2e-5, 5e-5});
         check(dev, &winograd4, (tolerance){2e-5, 5e-4});
+        check_closed(dev, 3);
         support_close_device(&opened);
     }
 }
@@ -102,6 +140,7 @@ static void check_on_a_gpu(unsigned units)
     convolution_check(dev, &winograd2, &many_tiles, 1, false, (tolerance){2e-5, 2e-4});
     convolution_check(dev, &winograd4, &many_tiles, 2, true, (tolerance){2e-5, 2e-3});
     convolution_check(dev, &winograd2, &odd, 3, true, (tolerance){2e-5, 5e-5});
+    check_closed(dev, 3);
     support_close_device(&opened);
 }
 
@@ -112,38 +151,39 @@ static void test_on_a_gpu(void **state)
     check_on_a_gpu(1000);
 }
 
-/* A small map with the channels of a layer of the network, and the expected results in double
+/* Small maps with the channels of a layer of the network, and the expected results in double
  * precision. */
-enum { CHANNELS = 128, SIDE = 12 };
+enum { CHANNELS = 128, PIXELS = 144 };
 
-static double *reference(const float *x, const float *w)
+static double *reference(int side, const float *x, const float *w)
 {
-    double *y = support_memory((size_t)SIDE * SIDE * CHANNELS, sizeof *y);
-    for (int at = 0; at < SIDE * SIDE * 9; at++) {
-        int tap = at % 9, oy = at / 9 / SIDE, ox = at / 9 % SIDE;
+    double *y = support_memory((size_t)PIXELS * CHANNELS, sizeof *y);
+    for (int at = 0; at < PIXELS * 9; at++) {
+        int tap = at % 9, pixel = at / 9, oy = pixel / side % side, ox = pixel % side;
         int iy = oy + tap / 3 - 1, ix = ox + tap % 3 - 1;
-        if (iy < 0 || iy >= SIDE || ix < 0 || ix >= SIDE)
+        if (iy < 0 || iy >= side || ix < 0 || ix >= side)
             continue;
+        int from = pixel + (iy - oy) * side + ix - ox;
         for (int in = 0; in < CHANNELS; in++)
             for (int out = 0; out < CHANNELS; out++)
-                y[(oy * SIDE + ox) * CHANNELS + out] +=
-                    (double)x[(iy * SIDE + ix) * CHANNELS + in] *
-                    w[(tap * CHANNELS + in) * CHANNELS + out];
+                y[pixel * CHANNELS + out] +=
+                    (double)x[from * CHANNELS + in] * w[(tap * CHANNELS + in) * CHANNELS + out];
     }
     return y;
 }
 
 /* Root mean square of the error, relative to that of the result. */
-static double error_of(device *dev, const convolution_algorithm *algorithm, const float *x,
-                       const float *w, const double *want)
+static double error_of(device *dev, const convolution_algorithm *algorithm, int side,
+                       const float *x, const float *w, const double *want)
 {
-    size_t count = (size_t)SIDE * SIDE * CHANNELS;
+    size_t count = (size_t)PIXELS * CHANNELS;
+    int n = PIXELS / (side * side);
     error err;
     convolution_call call = {.direction = CONVOLUTION_FORWARD,
                              .by = {.algorithm = algorithm},
                              .shape = {CHANNELS, CHANNELS, 3, 1, 1},
-                             .x = support_tensor(dev, 1, SIDE, SIDE, CHANNELS, x),
-                             .y = support_tensor(dev, 1, SIDE, SIDE, CHANNELS, NULL),
+                             .x = support_tensor(dev, n, side, side, CHANNELS, x),
+                             .y = support_tensor(dev, n, side, side, CHANNELS, NULL),
                              .weights = support_buffer(dev, 9u * CHANNELS * CHANNELS, w)};
     convolution_bytes bytes;
     assert_ok(algorithm->measure(dev, &call, &bytes, &err), &err);
@@ -175,29 +215,31 @@ static void test_many_tiles(void **state)
     convolution_check(*state, &winograd4, &p, 2, false, within);
 }
 
-/* The largest relative rms errors that winograd.c states: direct, tiles of 2, tiles of 4. */
+/* The largest relative rms errors that winograd.c states: direct, tiles of 2, maps of 2, tiles of
+ * 4. */
 static void check_errors(device *dev, int count, const double *most)
 {
     static const convolution_algorithm *const algorithms[] = {&implicit_gemm, &winograd2,
-                                                              &winograd4};
-    const size_t size = (size_t)SIDE * SIDE * CHANNELS;
+                                                              &toeplitz2, &winograd4};
+    const size_t size = (size_t)PIXELS * CHANNELS;
     float *x = support_activations(dev, size, 1, 0, 1); /* as after a ReLU */
     float *w = support_random(9u * CHANNELS * CHANNELS, 2, -1, 1);
-    double *want = reference(x, w);
     for (int i = 0; i < count; i++) {
-        double found = error_of(dev, algorithms[i], x, w, want);
+        int side = algorithms[i] == &toeplitz2 ? 2 : 12;
+        double *want = reference(side, x, w);
+        double found = error_of(dev, algorithms[i], side, x, w, want);
+        free(want);
         print_message("relative rms error of %s in %s: %.2g\n", algorithms[i]->name,
                       word_list_at(&precision_words, dev->precision), found);
         assert_true(found > 0 && found < most[i]);
     }
     free(x);
     free(w);
-    free(want);
 }
 
 static void test_error(void **state)
 {
-    check_errors(*state, 3, (const double[]){1e-6, 1e-6, 5e-6});
+    check_errors(*state, 4, (const double[]){1e-6, 1e-6, 1e-6, 5e-6});
 }
 
 /* By the unit for tests, so that every processor computes the same. Weights, or transformed
@@ -218,6 +260,9 @@ int main(void)
         cmocka_unit_test(test_tiles_of_4),
         support_small_tests(test_tiles_of_2),
         support_small_tests(test_tiles_of_4),
+        cmocka_unit_test(test_maps_of_2),
+        support_small_tests(test_maps_of_2),
+        cmocka_unit_test(test_closed_only),
         cmocka_unit_test(test_widths),
         cmocka_unit_test(test_many_tiles),
         cmocka_unit_test(test_on_a_gpu),

@@ -5,7 +5,7 @@
 #include <string.h>
 
 const convolution_algorithm *const convolution_algorithms[] = {
-    &tensor_gemm, &unrolled_gemm, &winograd4,          &winograd2,   &implicit_gemm,
+    &tensor_gemm, &unrolled_gemm, &toeplitz2,          &winograd4,   &winograd2, &implicit_gemm,
     &tiled_gemm,  &conv1x1_gemm,  &direct_convolution, &im2col_gemm, NULL};
 
 const char *const convolution_direction_names[CONVOLUTION_DIRECTIONS] = {"forward", "data",

@@ -120,7 +120,7 @@ typedef struct convolution_algorithm {
  * supports every call in fp32; direct_convolution supports every call. */
 extern const convolution_algorithm *const convolution_algorithms[];
 extern const convolution_algorithm conv1x1_gemm, direct_convolution, im2col_gemm, implicit_gemm,
-    tensor_gemm, tiled_gemm, unrolled_gemm, winograd2, winograd4;
+    tensor_gemm, tiled_gemm, toeplitz2, unrolled_gemm, winograd2, winograd4;
 
 /* The algorithm of that name, or NULL. */
 const convolution_algorithm *convolution_find(const char *name);

@@ -2,8 +2,10 @@
 /* 3x3 convolutions of stride 1 by Winograd's minimal filtering, kernels/winograd.cl: transforms,
  * and between them one matrix product for each element of a tile's window. Tiles of 4x4 results
  * need a quarter of the multiplications of the direct method and have about 10 times its rounding
- * error; tiles of 2x2 need four ninths and have about twice its rounding error.
- * tests/test_winograd.c states both. */
+ * error; tiles of 2x2 need four ninths and have about twice its rounding error. A map of 2x2 pixels
+ * has no neighbours: directly it needs 16 products, as a Toeplitz matrix 9, with the rounding error
+ * of the direct method, or three times that in bfloat16. tests/test_winograd.c states the errors.
+ */
 #include "device/kernel.h"
 #include "device/matrix_unit.h"
 #include "ops/batchnorm.h"
@@ -12,34 +14,61 @@
 
 #include <limits.h>
 
+/* A tile and its kernels. */
+typedef struct filter {
+    const convolution_algorithm *algorithm;
+    const char *program;
+    const char *input, *output, *output_adjoint, *weights, *weights_adjoint, *pack;
+    int m;             /* side of a tile of results */
+    int points;        /* side of a transformed window */
+    bool closed;       /* the tile is the whole map, and reads nothing outside of it */
+    bool keeps_digits; /* enough for factors that are rounded to bfloat16 after the transform */
+} filter;
+
+#define KERNELS(prefix)                                                                            \
+    .input = prefix "_input", .output = prefix "_output",                                          \
+    .output_adjoint = prefix "_output_adjoint", .weights = prefix "_weights",                      \
+    .weights_adjoint = prefix "_weights_adjoint", .pack = prefix "_pack"
+
+static const filter filters[] = {
+    {&winograd2, "winograd -DM=2", KERNELS("winograd2"), 2, 4, false, true},
+    {&winograd4, "winograd -DM=4", KERNELS("winograd4"), 4, 6, false, false},
+    {&toeplitz2, "winograd -DM=2 -DCLOSED", KERNELS("toeplitz2"), 2, 3, true, false},
+};
+
+static const filter *filter_of(const convolution_call *call)
+{
+    const filter *f = filters;
+    while (f->algorithm != call->by.algorithm)
+        f++;
+    return f;
+}
+
 /* How a call is divided into tiles. */
 typedef struct tiling {
-    int m;        /* side of a tile of results */
-    int products; /* (m + 2) squared */
+    const filter *filter;
+    int products; /* the square of points */
     tensor from;  /* what windows are read from: x, or dy for the data gradient */
     tensor to;    /* what tiles cover: y, or dx for the data gradient */
     int tiles, pad;
 } tiling;
-
-/* Side of the tiles of results in a call. */
-static int side_of(const convolution_call *call)
-{
-    return call->by.algorithm == &winograd2 ? 2 : 4;
-}
 
 static int tiles_along(int length, int m)
 {
     return (int)divide_up((size_t)length, (size_t)m);
 }
 
-static tiling cut(const convolution_call *call, int m)
+static tiling cut(const convolution_call *call, const filter *f)
 {
     bool back = call->direction == CONVOLUTION_BACKWARD_DATA;
-    tiling t = {.m = m,
-                .products = (m + 2) * (m + 2),
+    const int m = f->m;
+    tiling t = {.filter = f,
+                .products = f->points * f->points,
                 .from = back ? call->y : call->x,
                 .to = back ? call->x : call->y,
-                .pad = back ? 2 - call->shape.pad : call->shape.pad};
+                .pad = f->closed ? 0
+                       : back    ? 2 - call->shape.pad
+                                 : call->shape.pad};
     size_t tiles = (size_t)t.to.n * (size_t)tiles_along(t.to.h, m) * (size_t)tiles_along(t.to.w, m);
     t.tiles = tiles < INT_MAX ? (int)tiles : INT_MAX; /* such a batch is rejected elsewhere */
     return t;
@@ -54,8 +83,10 @@ static bool rounds_factors(const device *dev)
 static bool supports(const device *dev, const convolution_call *call)
 {
     const convolution_shape *s = &call->shape;
-    return s->kernel == 3 && s->stride == 1 && s->pad <= 2 &&
-           (side_of(call) == 2 || !rounds_factors(dev)) &&
+    const filter *f = filter_of(call);
+    bool is_closed = s->pad == 1 && call->x.h == f->m && call->x.w == f->m;
+    return s->kernel == 3 && s->stride == 1 && s->pad <= 2 && (is_closed || !f->closed) &&
+           (f->keeps_digits || !rounds_factors(dev)) &&
            (implicit_gemm.supports(dev, call) || tiled_gemm.supports(dev, call));
 }
 
@@ -142,7 +173,7 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
                       error *err)
 {
     (void)err;
-    tiling t = cut(call, side_of(call));
+    tiling t = cut(call, filter_of(call));
     bool gradient = call->direction == CONVOLUTION_BACKWARD_WEIGHTS;
     bool keeps = packs(dev, call) && !gradient && call->fixed;
     size_t weights = weights_bytes(dev, call, &t);
@@ -161,26 +192,33 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
  * transforms and the products costs as much as so many of them, on the machines that were measured.
  * If factors are rounded, converting them costs more than their size saves, except in the weight
  * gradient, where both factors are small. */
-static double cost_of(const device *dev, const convolution_call *call, int m)
+static double cost_of(const device *dev, const convolution_call *call, const filter *f)
 {
     enum { FLOAT = 24, ROUNDED = 32, BOTH_ROUNDED = 16, ROUNDED_WEIGHT = 48 };
     bool gradient = call->direction == CONVOLUTION_BACKWARD_WEIGHTS;
     bool rounds = rounds_factors(dev);
-    tiling t = cut(call, m);
+    tiling t = cut(call, f);
     double weights = (double)call->shape.cin * call->shape.cout;
     double products = t.tiles * weights / dev->unit->steps;
     double moved = t.tiles * (double)(t.from.c + t.to.c) *
                    (!rounds    ? FLOAT
                     : gradient ? BOTH_ROUNDED
                                : ROUNDED);
-    return t.products * (products + moved + weights * (rounds ? ROUNDED_WEIGHT : FLOAT));
+    double prepared = call->fixed ? 0 : weights * (rounds ? ROUNDED_WEIGHT : FLOAT);
+    return t.products * (products + moved + prepared);
 }
 
+/* Whether it is the fastest of the filters, and faster than the direct method. */
 static bool suits(const device *dev, const convolution_call *call)
 {
-    double direct = convolution_products(call) / dev->unit->steps;
-    double two = cost_of(dev, call, 2), four = cost_of(dev, call, 4);
-    return side_of(call) == 2 ? two < direct : four < two && four < direct;
+    double own = cost_of(dev, call, filter_of(call));
+    convolution_call other = *call;
+    for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
+        other.by.algorithm = filters[i].algorithm;
+        if (supports(dev, &other) && cost_of(dev, call, &filters[i]) < own)
+            return false;
+    }
+    return own < convolution_products(call) / dev->unit->steps;
 }
 
 /* On a CPU a work-item handles a whole row of channels, on a GPU one vector of it. */
@@ -197,14 +235,6 @@ static launch_range items(const device *dev, int channels, int rows)
     return range_of_tiles(dev, divide_up((size_t)channels, width), (size_t)rows, 1);
 }
 
-static const char *name_of(int m, const char *two, const char *four)
-{
-    return m == 2 ? two : four;
-}
-
-#define NAME(m, kernel) name_of(m, "winograd2" kernel, "winograd4" kernel)
-#define PROGRAM(m)      name_of(m, "winograd -DM=2", "winograd -DM=4")
-
 /* Some of the tiles of a call. */
 typedef struct part {
     int start, count;
@@ -214,29 +244,29 @@ typedef struct part {
 static status transform_map(device *dev, const tiling *t, part p, const char *kernel, tensor map,
                             int pad, cl_mem out, error *err)
 {
-    return LAUNCH(dev, PROGRAM(t->m), kernel, items(dev, map.c, p.count), err,
+    return LAUNCH(dev, t->filter->program, kernel, items(dev, map.c, p.count), err,
                   ARG_BUFFER(map.buffer), ARG_BUFFER(out), ARG_INT(p.start), ARG_INT(p.count),
                   ARG_INT(map.h), ARG_INT(map.w), ARG_INT(map.c), ARG_INT(t->to.h),
                   ARG_INT(t->to.w), ARG_INT(pad), ARG_INT(width_of(dev, map.c)));
 }
 
-static status transform_weights(device *dev, const convolution_call *c, int m, cl_mem out,
-                                error *err)
+static status transform_weights(device *dev, const convolution_call *c, cl_mem out, error *err)
 {
     int cin = c->shape.cin, cout = c->shape.cout;
-    return LAUNCH(dev, PROGRAM(m), NAME(m, "_weights"), items(dev, cout, cin), err,
-                  ARG_BUFFER(c->weights), ARG_BUFFER(out), ARG_INT(cin), ARG_INT(cout),
+    const filter *f = filter_of(c);
+    return LAUNCH(dev, f->program, f->weights, items(dev, cout, cin), err, ARG_BUFFER(c->weights),
+                  ARG_BUFFER(out), ARG_INT(cin), ARG_INT(cout),
                   ARG_INT(c->direction == CONVOLUTION_BACKWARD_DATA), ARG_INT(width_of(dev, cout)));
 }
 
 static status prepare(device *dev, const convolution_call *c, cl_mem prepared, error *err)
 {
     enum { GROUP = 8, COLUMN_VECTORS = 2 }; /* as in the kernel */
-    int m = side_of(c);
-    tiling t = cut(c, m);
+    const filter *f = filter_of(c);
+    tiling t = cut(c, f);
     size_t groups = divide_up((size_t)t.from.c, GROUP * (size_t)dev->unit->steps);
     size_t panels = divide_up((size_t)t.to.c, COLUMN_VECTORS * (size_t)dev->vec);
-    return LAUNCH(dev, PROGRAM(m), NAME(m, "_pack"), range_of_tiles(dev, groups, panels, 1), err,
+    return LAUNCH(dev, f->program, f->pack, range_of_tiles(dev, groups, panels, 1), err,
                   ARG_BUFFER(c->weights), ARG_BUFFER(prepared), ARG_INT(c->shape.cin),
                   ARG_INT(c->shape.cout), ARG_INT(c->direction == CONVOLUTION_BACKWARD_DATA));
 }
@@ -246,43 +276,44 @@ static status transform_output(device *dev, const tiling *t, part p, const convo
 {
     int run = c->sums ? RUN : 1;
     launch_range range = items(dev, t->to.c, (int)divide_up((size_t)p.count, (size_t)run));
-    return LAUNCH(dev, PROGRAM(t->m), NAME(t->m, "_output"), range, err, ARG_BUFFER(products),
+    return LAUNCH(dev, t->filter->program, t->filter->output, range, err, ARG_BUFFER(products),
                   ARG_BUFFER(t->to.buffer), ARG_INT(p.start), ARG_INT(p.count), ARG_INT(t->to.h),
                   ARG_INT(t->to.w), ARG_INT(t->to.c), ARG_INT(c->accumulate),
                   ARG_INT(width_of(dev, t->to.c)), ARG_INT(run), ARG_INT(runs_of(t)),
                   ARG_ENDING(c));
 }
 
-static status transform_weights_gradient(device *dev, const convolution_call *c, int m, cl_mem sums,
+static status transform_weights_gradient(device *dev, const convolution_call *c, cl_mem sums,
                                          error *err)
 {
     int cin = c->shape.cin, cout = c->shape.cout;
-    return LAUNCH(dev, PROGRAM(m), NAME(m, "_weights_adjoint"), items(dev, cout, cin), err,
-                  ARG_BUFFER(sums), ARG_BUFFER(c->weights), ARG_INT(cin), ARG_INT(cout),
-                  ARG_TERMS(c->terms), ARG_INT(width_of(dev, cout)));
+    const filter *f = filter_of(c);
+    return LAUNCH(dev, f->program, f->weights_adjoint, items(dev, cout, cin), err, ARG_BUFFER(sums),
+                  ARG_BUFFER(c->weights), ARG_INT(cin), ARG_INT(cout), ARG_TERMS(c->terms),
+                  ARG_INT(width_of(dev, cout)));
 }
 
 static status run_gradient(device *dev, const convolution_call *call, convolution_memory memory,
                            error *err)
 {
-    int m = side_of(call);
-    tiling t = cut(call, m);
+    const filter *f = filter_of(call);
+    tiling t = cut(call, f);
     const part all = {0, t.tiles};
     const convolution_call product = product_of(call, &t, t.tiles, memory);
-    TRY(transform_map(dev, &t, all, NAME(m, "_input"), t.from, t.pad, memory.columns, err));
-    TRY(transform_map(dev, &t, all, NAME(m, "_output_adjoint"), t.to, 0, memory.scratch, err));
+    TRY(transform_map(dev, &t, all, f->input, t.from, t.pad, memory.columns, err));
+    TRY(transform_map(dev, &t, all, f->output_adjoint, t.to, 0, memory.scratch, err));
     if (packs(dev, call))
         TRY(implicit_gemm_batch(dev, &product, t.products, false, err));
     else
         TRY(tiled_gemm_batch(dev, &product, t.products, memory.weights, err));
-    return transform_weights_gradient(dev, call, m, memory.weights, err);
+    return transform_weights_gradient(dev, call, memory.weights, err);
 }
 
 /* Runs a part of a forward pass or a data gradient. */
 static status run_part(device *dev, const convolution_call *call, const tiling *t, part p,
                        convolution_memory memory, error *err)
 {
-    TRY(transform_map(dev, t, p, NAME(t->m, "_input"), t->from, t->pad, memory.columns, err));
+    TRY(transform_map(dev, t, p, t->filter->input, t->from, t->pad, memory.columns, err));
     if (packs(dev, call)) {
         const convolution_call product = packed_product_of(t, p.count, memory);
         TRY(implicit_gemm_batch(dev, &product, t->products, true, err));
@@ -295,12 +326,12 @@ static status run_part(device *dev, const convolution_call *call, const tiling *
 
 static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
 {
-    tiling t = cut(call, side_of(call));
+    tiling t = cut(call, filter_of(call));
     if (call->direction == CONVOLUTION_BACKWARD_WEIGHTS)
         return run_gradient(dev, call, memory, err);
     if (!memory.prepared)
         TRY((packs(dev, call) ? prepare(dev, call, memory.weights, err)
-                              : transform_weights(dev, call, t.m, memory.weights, err)));
+                              : transform_weights(dev, call, memory.weights, err)));
     size_t parts = divide_up((size_t)t.tiles, most_tiles(dev, call, &t));
     int count = (int)(divide_up(divide_up((size_t)t.tiles, parts), RUN) * RUN);
     for (int start = 0; start < t.tiles; start += count) {
@@ -313,13 +344,14 @@ static status run(device *dev, const convolution_call *call, convolution_memory 
 static size_t sum_runs(const device *dev, const convolution_call *call)
 {
     (void)dev;
-    const tiling t = cut(call, side_of(call));
+    const tiling t = cut(call, filter_of(call));
     return runs_of(&t);
 }
 
-#define WINOGRAD(tile)                                                                             \
+#define FILTER(label)                                                                              \
     {                                                                                              \
-        .name = "winograd" tile, .family = "winograd", .supports = supports, .suits = suits,       \
+        .name = label, .family = "winograd", .supports = supports, .suits = suits,                 \
         .measure = measure, .prepare = prepare, .run = run, .finishes = true, .sum_runs = sum_runs \
     }
-const convolution_algorithm winograd2 = WINOGRAD("2x2"), winograd4 = WINOGRAD("4x4");
+const convolution_algorithm winograd2 = FILTER("winograd2x2"), winograd4 = FILTER("winograd4x4"),
+                            toeplitz2 = FILTER("toeplitz2x2");

@@ -18,6 +18,7 @@ typedef struct check_shape {
 static const check_shape check_shapes[] = {
     {{19, 37, 3, 1, 1}, 2, 13, 11}, {{70, 45, 1, 1, 0}, 3, 9, 11}, {{3, 21, 7, 2, 3}, 2, 15, 17},
     {{21, 35, 3, 2, 1}, 2, 9, 7},   {{33, 20, 1, 2, 0}, 2, 7, 9},  {{35, 19, 3, 1, 1}, 3, 1, 1},
+    {{34, 21, 3, 1, 1}, 3, 2, 2},
 };
 enum { CHECK_SHAPES = sizeof check_shapes / sizeof check_shapes[0] };
 
