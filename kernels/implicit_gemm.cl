@@ -611,7 +611,8 @@ item_kernel implicit_gemm_backward_data(global const real *dy, global const floa
 }
 
 // Pairs of pixels of x and dy that meet in a tap, as many as a weight gradient sums at a time. Both
-// of its factors are gathered, and with chunks of half the length they stay in the first cache.
+// of its factors are gathered, and more of them stays in the first cache if its chunks have half the
+// length.
 enum { MOST_MEETINGS = CHANNELS / 2 };
 
 typedef struct meetings {
@@ -655,7 +656,7 @@ INLINE void gather_channels(const global real *pixels, int c, const int *at, int
     int i = 0;
     if (STEPS == 1 || second)
         for (; i + VEC <= min(channels, width); i += VEC)
-            lanes_store(lanes_of_pixels(first + i, second + i), to + i);
+            lanes_store(lanes_of_pixels(first + i, second ? second + i : 0), to + i);
     for (; i < min(channels, width); i += VEC)
         lanes_store(lanes_of_some(first + i, second ? second + i : 0, channels - i), to + i);
     for (; i < width; i++)
@@ -717,10 +718,11 @@ item_kernel implicit_gemm_backward_weights(global const real *x, global const re
     int pixel = 0;
     meet_pixels(s, &pixel, ky, kx, &chunks[0]);
     for (int i = 0; chunks[i % 2].count > 0; i++) {
-        const meetings *now = &chunks[i % 2], *next = &chunks[(i + 1) % 2];
+        const meetings *now = &chunks[i % 2];
+        meetings *next = &chunks[(i + 1) % 2];
         const int count = lanes_in(now->count);
         int done = 0; // products of this chunk
-        meet_pixels(s, &pixel, ky, kx, &chunks[(i + 1) % 2]);
+        meet_pixels(s, &pixel, ky, kx, next);
         for (int k = 0; k < count; k++)
             gather_channels(x, cin, now->x, k, now->count, rows, tiles * ROWS, a + k * MAX_ROWS);
         for (int column = first_column; column < first_column + columns; column += COLUMNS) {

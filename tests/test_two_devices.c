@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two devices in one process (include/hcnn.h): a thread each opens its own, trains and classifies,
  * from the first call into the driver on and at the same time. PoCL shows the processor as two
- * devices; where there is no second one, both threads open the same. Then several threads. */
+ * devices; where there is no second one, both threads open the same. Then six open
+ * devices run a kernel on growing grids. */
 #include "base/file.h"
 #include "check.h"
 #include "device/device.h"
@@ -30,6 +31,8 @@ typedef struct worker_thread {
     float fine[IMAGES * CLASSES];
     char message[MESSAGE]; /* "": everything went well */
 } worker_thread;
+
+static char specs[THREADS][SPEC]; /* of the devices */
 
 static int stop_after_two(void *context, const hcnn_progress *p)
 {
@@ -97,7 +100,7 @@ static void *run(void *context)
 
 /* Names the first two available devices of PoCL, if it has two; what HCNN_DEVICE names otherwise.
  */
-static void name_devices(char specs[THREADS][SPEC])
+static void name_devices(void)
 {
     error err;
     device_list list;
@@ -116,15 +119,16 @@ static void name_devices(char specs[THREADS][SPEC])
 
 /* Asks in a process of its own, because the threads are to be the first in this one that use the
  * driver. */
-static void find_devices(char specs[THREADS][SPEC])
+static int find_devices(void **state)
 {
+    (void)state;
     int ends[2], code;
-    const size_t bytes = (size_t)THREADS * SPEC;
+    const size_t bytes = sizeof specs;
     assert_int_equal(pipe(ends), 0);
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        name_devices(specs);
+        name_devices();
         _exit(write(ends[1], specs, bytes) == (ssize_t)bytes ? 0 : 1);
     }
     assert_int_equal(read(ends[0], specs, bytes), (ssize_t)bytes);
@@ -132,15 +136,14 @@ static void find_devices(char specs[THREADS][SPEC])
     close(ends[0]);
     close(ends[1]);
     print_message("# devices '%s' and '%s'\n", specs[0], specs[1]);
+    return 0;
 }
 
 /* Runs the function in a thread for each device, and requires that none has a message. */
 static void run_threads(worker_thread *threads, int count, void *(*function)(void *))
 {
-    char specs[THREADS][SPEC] = {{0}};
     pthread_t started[MOST_THREADS];
     pthread_barrier_t start;
-    find_devices(specs);
     pthread_barrier_init(&start, NULL, (unsigned)count);
     for (int i = 0; i < count; i++) {
         threads[i].start = &start;
@@ -213,5 +216,5 @@ int main(void)
         cmocka_unit_test(test_growing_grids),
     };
     setenv("POCL_DEVICES", "pthread pthread", 1);
-    return cmocka_run_group_tests_name("two_devices", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("two_devices", tests, find_devices, NULL);
 }

@@ -300,8 +300,8 @@ static status take_number(device *dev, error *err)
     if (dev->number)
         return STATUS_OK;
     return error_set(err, STATUS_FAILED,
-                     "%s %s is safe for %d open devices in a process; close one",
-                     dev->info.platform_name, dev->info.driver, MOST);
+                     "%d devices of %s %s are open, the most that a process may have; close one",
+                     MOST, dev->info.platform_name, dev->info.driver);
 }
 
 static void release_number(const device *dev)

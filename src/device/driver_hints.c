@@ -73,9 +73,8 @@ static bool fits(const driver_row *row, const device_info *info)
 
 /* PoCL before 7.0 counts the uses of each kernel that it has loaded. When one ends, it looks for
  * the count by the kernel's source and group alone, and may find that of a variant for larger
- * grids. A count falls below zero, and an assertion fails, if two other queues use smaller variants
- * while one loads a larger variant. Each use counts as two, so two queues are safe. Corrected by
- * "fix dlhandle cache" of June 2024. */
+ * grids, which another queue has just loaded. If a count would fall below zero, an assertion fails.
+ * Corrected by "fix dlhandle cache" of June 2024. */
 bool driver_confuses_devices(const device_info *info)
 {
     static const driver_row pocl = {"Portable Computing Language", NULL, NULL, 0, 7.0, ""};

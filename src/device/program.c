@@ -198,9 +198,9 @@ static const char *storage_of(enum precision p)
     return p == PRECISION_BF16 ? " -DBF16_STORAGE" : p == PRECISION_FP16 ? " -DHALF_STORAGE" : "";
 }
 
-/* Builds an embedded program, for two devices in common if their driver confuses devices; all
- * others have another definition of PAIR, and so another kernel. `variant` is its name as in
- * program.h: NAME[:fp32][ DEFINITIONS]. */
+/* Builds an embedded program. If the driver confuses devices, no two share a kernel: each but the
+ * first defines its own number. `variant` is the program's name as in program.h: NAME[:fp32][
+ * DEFINITIONS]. */
 static status build_embedded(device *dev, const char *variant, cl_program *built, error *err)
 {
     char name[64]; /* without the variant */
@@ -215,11 +215,11 @@ static status build_embedded(device *dev, const char *variant, cl_program *built
     TRY(got_memory(source, err, name));
     const char *storage = fp32 ? "" : storage_of(dev->precision);
     const char *unit = fp32 ? "" : dev->unit->definitions;
-    char pair[24] = "", options[256];
-    if (dev->number > 2)
-        snprintf(pair, sizeof pair, " -DPAIR=%d", (dev->number - 1) / 2);
+    char alone[24] = "", options[256];
+    if (dev->number > 1)
+        snprintf(alone, sizeof alone, " -DDEVICE=%d", dev->number);
     snprintf(options, sizeof options, "-cl-std=CL1.2 -DVEC=%d -DON_CPU=%d%s%s%s%s", dev->vec,
-             (dev->info.type & CL_DEVICE_TYPE_CPU) != 0, storage, unit, pair,
+             (dev->info.type & CL_DEVICE_TYPE_CPU) != 0, storage, unit, alone,
              rest + (fp32 ? 5 : 0));
     status result = program_build(dev, name, source, options, built, err);
     free(source);

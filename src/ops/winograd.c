@@ -2,10 +2,10 @@
 /* 3x3 convolutions of stride 1 by Winograd's minimal filtering, kernels/winograd.cl: transforms,
  * and between them one matrix product for each element of a tile's window. Tiles of 4x4 results
  * need a quarter of the multiplications of the direct method and have about 10 times its rounding
- * error; tiles of 2x2 need four ninths and have about twice its rounding error. A map of 2x2 pixels
- * has no neighbours: directly it needs 16 products, as a Toeplitz matrix 9, with the rounding error
- * of the direct method, or three times that in bfloat16. tests/test_winograd.c states the errors.
- */
+ * error; tiles of 2x2 need four ninths and have about twice its rounding error. For a
+ * map of 2x2 pixels, which has no neighbours, the direct method needs 16 products; a product with
+ * Toeplitz matrices needs 9 and has the same rounding error, or three times that if its factors are
+ * rounded to bfloat16. tests/test_winograd.c states the errors. */
 #include "device/kernel.h"
 #include "device/matrix_unit.h"
 #include "ops/batchnorm.h"
@@ -33,7 +33,7 @@ typedef struct filter {
 static const filter filters[] = {
     {&winograd2, "winograd -DM=2", KERNELS("winograd2"), 2, 4, false, true},
     {&winograd4, "winograd -DM=4", KERNELS("winograd4"), 4, 6, false, false},
-    {&toeplitz2, "winograd -DM=2 -DCLOSED", KERNELS("toeplitz2"), 2, 3, true, false},
+    {&toeplitz2, "winograd -DM=2 -DCLOSED=1", KERNELS("toeplitz2"), 2, 3, true, false},
 };
 
 static const filter *filter_of(const convolution_call *call)
@@ -188,8 +188,8 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
     return STATUS_OK;
 }
 
-/* Estimated time, in multiply-adds of floats. A value that goes through memory between the
- * transforms and the products costs as much as so many of them, on the machines that were measured.
+/* Estimated time, in multiply-adds of floats. The constants are the cost of a value that
+ * goes through memory between the transforms and the products, on the machines that were measured.
  * If factors are rounded, converting them costs more than their size saves, except in the weight
  * gradient, where both factors are small. */
 static double cost_of(const device *dev, const convolution_call *call, const filter *f)
@@ -204,7 +204,8 @@ static double cost_of(const device *dev, const convolution_call *call, const fil
                    (!rounds    ? FLOAT
                     : gradient ? BOTH_ROUNDED
                                : ROUNDED);
-    double prepared = call->fixed ? 0 : weights * (rounds ? ROUNDED_WEIGHT : FLOAT);
+    double prepared =
+        packs(dev, call) && call->fixed ? 0 : weights * (rounds ? ROUNDED_WEIGHT : FLOAT);
     return t.products * (products + moved + prepared);
 }
 

@@ -10,7 +10,7 @@
 
 /* Shapes that fill no vector, no tile and no work-group. The first has more pixels than a part or a
  * chunk of a weight gradient's sum; the others are for algorithms that support only 1x1
- * convolutions or only a first layer. */
+ * convolutions, only a first layer, or only maps of 2x2. */
 typedef struct check_shape {
     convolution_shape s;
     int n, h, w;
