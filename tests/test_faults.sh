@@ -63,6 +63,36 @@ changed good/whole/optimizer-30.safetensors changed-run/optimizer-30.safetensors
 check_run "a changed state of the optimizer is refused" 1 'optimizer-30.safetensors: its checksum does not match' \
     train --resume changed-run --epochs 2
 
+# ---- A directory that gets another name ----
+
+# moved COMMAND...: runs the command while a run trains in moved/, which must then fail. It does so
+# after a checkpoint was written: between the check and the end of one nothing can help.
+moved() {
+    $program train $tiny --epochs 900 --checkpoint-every 30 --run moved >out 2>err &
+    while [ ! -s moved/metrics.jsonl ] && kill -0 $!; do
+        sleep 0.1
+    done
+    touch mark
+    while [ ! moved/last.safetensors -nt mark ] && kill -0 $!; do
+        sleep 0.1
+    done
+    sleep 0.1
+    "$@"
+    wait $!
+    [ $? -eq 1 ] && grep -q 'with its new name continues' err
+}
+replace_it() {
+    mv moved away && mv ready moved
+}
+cp -r good/whole ready
+check "a run whose directory was replaced ends" moved replace_it
+check "... says why" grep -q 'moved: is no longer the directory of this run' err
+check "... and leaves what is there now as it is" diff -qr good/whole moved
+check_run "... and continues under its new name" 0 'step' train --resume away --max-steps 5
+rm -r moved away
+check "a run whose directory was moved ends" moved mv moved away
+check "... and makes no other" [ ! -e moved ]
+
 # ---- A full disk, and a read-only one ----
 
 full='No space left on device; make room there'

@@ -381,6 +381,41 @@ static void change(const char *sql)
     sqlite3_close(other);
 }
 
+static void expect_end(run_store *store, enum run_state ended, size_t losses_recorded)
+{
+    error err;
+    run_record r;
+    run_series losses;
+    CHECK_OK(run_store_find(store, "a", &r, &err));
+    assert_int_equal(r.state, ended);
+    CHECK_OK(run_store_series(store, r.id, "loss", &losses, &err));
+    assert_int_equal(losses.count, losses_recorded);
+    run_series_free(&losses);
+    run_record_free(&r);
+}
+
+/* While another program writes, neither the metrics nor the end is recorded; later, both are. A run
+ * without an end and without a process counts as killed. */
+static void test_finish_is_whole(void **state)
+{
+    (void)state;
+    const run_metric last = {"loss", 7, 0.25};
+    error err;
+    sqlite3 *other;
+    run_store *store = open_store();
+    int64_t run = begin(store, "a", false, 0, false);
+    run_store_set_patience(store, 10);
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    status result = run_store_finish(store, run, &last, 1, RUN_FINISHED, NULL, &err);
+    assert_int_not_equal(result, STATUS_OK);
+    sqlite3_close(other);
+    expect_end(store, RUN_KILLED, 0);
+    CHECK_OK(run_store_finish(store, run, &last, 1, RUN_FINISHED, NULL, &err));
+    expect_end(store, RUN_FINISHED, 1);
+    run_store_close(store);
+}
+
 /* Otherwise `runs --delete` would remove a directory outside the store. */
 static void test_name_with_a_path(void **state)
 {
@@ -639,6 +674,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_newer, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_locked_for_writing, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_locked_exclusively, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_finish_is_whole, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_name_with_a_path, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_statements, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_damaged_record, set_up, support_files_tear_down),

@@ -234,6 +234,16 @@ status run_store_end(run_store *store, int64_t run, enum run_state state, const 
                         "ssddi", run_state_name(state), message, at, at, run);
 }
 
+status run_store_finish(run_store *store, int64_t run, const run_metric *metrics, size_t count,
+                        enum run_state state, const char *message, error *err)
+{
+    TRY(database_begin(&store->db, err));
+    status result = put_metrics(store, run, metrics, count, err);
+    if (result == STATUS_OK)
+        result = run_store_end(store, run, state, message, run_store_now(), err);
+    return database_end(&store->db, result, err);
+}
+
 status run_store_delete(run_store *store, int64_t run, error *err)
 {
     TRY(database_begin(&store->db, err));

@@ -83,6 +83,10 @@ const char *run_state_name(enum run_state state);
 /* Records how a run ended. message: why it failed, or NULL. at: seconds since 1970. */
 status run_store_end(run_store *store, int64_t run, enum run_state state, const char *message,
                      double at, error *err);
+/* Logs the last metrics and records the end now, both or neither: a run that has ended is never
+ * without its metrics. */
+status run_store_finish(run_store *store, int64_t run, const run_metric *metrics, size_t count,
+                        enum run_state state, const char *message, error *err);
 
 /* ---- Reading ---- */
 

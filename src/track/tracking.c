@@ -219,17 +219,28 @@ void tracking_file(tracking *k, const char *kind, const char *file)
 
 /* ---- The end ---- */
 
+/* If it fails, that is said even after an earlier failure, because now a person has to act. */
+static void end_record(tracking *k, enum run_state state, const char *message)
+{
+    tracking_check(k, event_file_flush(k->events, &k->why));
+    run_store_set_patience(k->store, LAST_PATIENCE);
+    status result =
+        run_store_finish(k->store, k->run, k->waiting, k->count, state, message, &k->why);
+    if (result == STATUS_OK)
+        return;
+    error_suffix(&k->why, result,
+                 "; the store does not know how this run ended: `hcnn-cl runs --add RUN` adds it");
+    if (k->note)
+        k->note(k->context, k->why.message);
+}
+
 void tracking_end(tracking *k, enum run_state state, const char *message)
 {
     /* Readers keep the first record of how a run ended, so only a final end is recorded. */
     if (state == RUN_FINISHED)
         tracking_check(k, event_file_end(k->events, &k->why));
-    if (k->run != 0) {
-        run_store_set_patience(k->store, LAST_PATIENCE);
-        tracking_flush(k);
-        tracking_check(k,
-                       run_store_end(k->store, k->run, state, message, run_store_now(), &k->why));
-    }
+    if (k->run != 0)
+        end_record(k, state, message);
     event_file_close(k->events);
     run_store_close(k->store);
     free(k->waiting);

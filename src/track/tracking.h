@@ -9,8 +9,8 @@
 #include "track/metric_lines.h"
 #include "track/run_store.h"
 
-/* Starts as zeros, except for `note` (may be NULL), which is called once, with the first
- * failure. */
+/* Starts as zeros, except for `note` (may be NULL), which is called with the first failure, and if
+ * the end of the run cannot be recorded. */
 typedef struct tracking {
     void (*note)(void *context, const char *text);
     void *context;

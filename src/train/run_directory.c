@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -158,6 +159,13 @@ status run_directory_open(run_directory *d, const char *path, error *err)
     TRY(file_lock(path, &d->lock, err));
     file_each(path, remove_unfinished, NULL);
     return STATUS_OK;
+}
+
+bool run_directory_is_there(const run_directory *d)
+{
+    struct stat locked, named;
+    return fstat(d->lock, &locked) == 0 && stat(d->path, &named) == 0 &&
+           locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
 }
 
 bool run_directory_needs(const char *path)

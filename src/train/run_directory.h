@@ -36,6 +36,10 @@ status run_directory_commit(run_directory *d, error *err);
  * finish. */
 status run_directory_open(run_directory *d, const char *path, error *err);
 
+/* Whether an opened or committed directory still has its path. If it was renamed, replaced or
+ * removed, what is written by that path would destroy another run. */
+bool run_directory_is_there(const run_directory *d);
+
 /* Whether the path is one of the files in a run's directory without which it cannot be resumed. */
 bool run_directory_needs(const char *path);
 

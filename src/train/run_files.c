@@ -149,9 +149,20 @@ status run_files_log(run_files *f, const metric_line *line, error *err)
     return STATUS_OK;
 }
 
+status run_files_still_there(const trainer *t, error *err)
+{
+    if (run_directory_is_there(&t->files.run))
+        return STATUS_OK;
+    return error_set(err, STATUS_FAILED,
+                     "%s: is no longer the directory of this run: it was renamed, replaced or "
+                     "removed",
+                     t->files.run.path);
+}
+
 status run_files_save(trainer *t, bool best, error *err)
 {
     run_files *f = &t->files;
+    TRY(run_files_still_there(t, err));
     TRY(journal_sync(&f->log, &t->state.metrics_bytes, err));
     tracking_flush(&f->track);
     TRY(solver_get_loss_scale(t->model.solve, &t->state.scaling, err));

@@ -60,6 +60,7 @@ static status measure_test(trainer *t, train_finished *what, evaluation *seen, e
 static status measure_best(trainer *t, train_finished *what, error *err)
 {
     evaluation room, *seen;
+    TRY(trainer_leads(t) ? run_files_still_there(t, err) : STATUS_OK);
     char *best = text_format("%s/best.safetensors", t->files.run.path);
     TRY(got_memory(best, err, t->files.run.path));
     status result = weights_load(t->model.net, best, true, NULL, err);
@@ -143,6 +144,10 @@ static status advise(const trainer *t, status result, error *err)
 {
     if (result != STATUS_FAILED || t->diverged)
         return result;
+    if (trainer_leads(t) && !run_directory_is_there(&t->files.run))
+        return error_suffix(err, result,
+                            "; if it still exists, `hcnn-cl train --resume` with its new name "
+                            "continues from its last checkpoint");
     return error_suffix(
         err, result, "; after that, `hcnn-cl train --resume %s` continues from the last checkpoint",
         t->files.run.path);

@@ -134,6 +134,8 @@ void trainer_write_evaluation(trainer *t, const evaluation *seen, const char *fi
     char *path = text_format("%s/%s", t->files.run.path, file);
     status result = got_memory(path, &k->why, t->files.run.path);
     if (result == STATUS_OK)
+        result = run_files_still_there(t, &k->why);
+    if (result == STATUS_OK)
         result = evaluation_write(seen, path, set_name, set, epoch, t->state.step, &k->why);
     tracking_check(k, result);
     if (result == STATUS_OK)
