@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The built library: it exports exactly what include/hcnn.h declares, does not print, does not end the
-# program, keeps no state except one lock and what watches Jansson, and a program needs only the header and -lhcnn.
+# program, keeps no state except that of the drivers and what watches Jansson, and a program needs only
+# the header and -lhcnn.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -21,9 +22,10 @@ find_calls() {
 # find_state ARCHIVE: prints "OBJECT NAME" for each writable variable. Names with two underscores
 # belong to sanitizers and gcov. stb_image, in image.o, has settings that are never set, two tables
 # that are only read, a string for unknown PNG chunks, which never reach it, and for each thread a
-# reason of failure and whether an allocation failed. driver_lock, in device.o, lets only one thread
-# at a time open a device, because the state of a driver belongs to the process. Jansson's functions belong to the process too: json_values.o
-# keeps the two that it replaced, and for each thread whether one of its allocations failed.
+# reason of failure and whether an allocation failed. driver_state, in device.o, lets only one
+# thread at a time open a device and tells open devices apart, because the state of a driver belongs
+# to the process. Jansson's functions belong to the process too: json_values.o keeps the two that it
+# replaced, and for each thread whether one of its allocations failed.
 find_state() {
     nm -A -f sysv "$1" | awk -F'|' '
         $4 ~ /OBJECT|TLS/ && $7 ~ /^\.t?(data|bss)/ && $7 !~ /^\.data\.rel\.ro/ {
@@ -31,7 +33,7 @@ find_state() {
             name = $1; sub(/.*:/, "", name); sub(/ *$/, "", name)
             if (object == "image.o" && name ~ /^(stbi_|firstmap|mapping|invalid_chunk)/)
                 next
-            if (object == "device.o" && name == "driver_lock")
+            if (object == "device.o" && name == "driver_state")
                 next
             if (object == "json_values.o" && name ~ /^(allocate|release|lost|parsing|reserve)$/)
                 next

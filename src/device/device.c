@@ -17,21 +17,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The only global variables. The lock is global because a driver's state belongs to the process,
- * and neither PoCL nor the ICD loader protects its initialisation. The program may crash if two
- * threads open their first devices at once, or if one releases a context while another creates one.
- */
-static pthread_mutex_t driver_lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t numbers; /* bit I: an open device has number I + 1; protected by the lock */
+/* The only global variable. The lock is global because a driver's state belongs to the process, and
+ * neither PoCL nor the ICD loader protects its initialisation. The program may crash if two threads
+ * open their first devices at once, or if one releases a context while another creates one. */
+static struct driver_state {
+    pthread_mutex_t lock;
+    uint64_t numbers; /* bit I: an open device has number I + 1 */
+} driver_state = {PTHREAD_MUTEX_INITIALIZER, 0};
 
 void device_lock(void)
 {
-    pthread_mutex_lock(&driver_lock);
+    pthread_mutex_lock(&driver_state.lock);
 }
 
 void device_unlock(void)
 {
-    pthread_mutex_unlock(&driver_lock);
+    pthread_mutex_unlock(&driver_state.lock);
 }
 
 static const char as_gpu_name[] = "HCNN_AS_GPU"; /* environment variable */
@@ -290,10 +291,10 @@ static status take_number(device *dev, error *err)
         return STATUS_OK;
     int free_bit = 0;
     device_lock();
-    while (free_bit < MOST && numbers >> free_bit & 1)
+    while (free_bit < MOST && driver_state.numbers >> free_bit & 1)
         free_bit++;
     if (free_bit < MOST) {
-        numbers |= (uint64_t)1 << free_bit;
+        driver_state.numbers |= (uint64_t)1 << free_bit;
         dev->number = free_bit + 1;
     }
     device_unlock();
@@ -308,7 +309,7 @@ static void release_number(const device *dev)
 {
     device_lock();
     if (dev->number)
-        numbers &= ~((uint64_t)1 << (dev->number - 1));
+        driver_state.numbers &= ~((uint64_t)1 << (dev->number - 1));
     device_unlock();
 }
 
