@@ -3,8 +3,8 @@
  *
  * Link with `pkg-config --cflags --libs hcnn`. Every name starts with hcnn_ or HCNN_, and the
  * library exports nothing else. It prints nothing and never ends the process. Everything that a
- * call needs is in its arguments; the only global state is one lock, and which
- * devices are open.
+ * call needs is in its arguments; the only global state is one lock, and which devices are
+ * open.
  *
  * Several threads may use any object at the same time; calls on one device wait for each other.
  * Release an object when no call uses it any more, classifiers before their device.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two devices in one process (include/hcnn.h): a thread each opens its own, trains and classifies,
  * from the first call into the driver on and at the same time. PoCL shows the processor as two
- * devices; where there is no second one, both threads open the same. Then six open
- * devices run a kernel on growing grids. */
+ * devices; where there is no second one, both threads open the same. Then six open devices
+ * run a kernel on growing grids. */
 #include "base/file.h"
 #include "check.h"
 #include "device/device.h"

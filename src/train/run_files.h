@@ -30,9 +30,9 @@ status run_files_share_path(trainer *t, error *err);
 
 /* Writes a line to the metrics file and to the tracking. */
 status run_files_log(run_files *f, const metric_line *line, error *err);
+
 /* Fails if the run's path no longer names its directory (run_directory_is_there). */
 status run_files_still_there(const trainer *t, error *err);
-
 /* Saves a checkpoint, between two steps. */
 status run_files_save(trainer *t, bool best, error *err);
 
