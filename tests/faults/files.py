@@ -94,11 +94,14 @@ def _rows(store, place):
             "select id, name, state, message, config, summary, step from runs"):
         values = [row for row in store.execute(
             "select name, step, value from metrics where run = ? order by name, step", (number,))]
-        runs[name] = [state, message, config.replace(str(place), "@"),
-                      summary.replace(str(place), "@"), step,
-                      sorted((names[n], at, v) for n, at, v in values if names[n] not in TIMES),
-                      sorted({re.sub(r"tfevents.*", "", file) for file, in store.execute(
-                          "select file from artifacts where run = ?", (number,))})]
+        runs[name] = {
+            "state": state, "message": message, "config": config.replace(str(place), "@"),
+            "summary": summary.replace(str(place), "@"), "step": step,
+            # with the digits of metrics.jsonl
+            "metrics": sorted((names[n], at, v and f"{v:.9g}") for n, at, v in values
+                              if names[n] not in TIMES),
+            "files": sorted({re.sub(r"tfevents.*", "", file) for file, in store.execute(
+                "select file from artifacts where run = ?", (number,))})}
     return runs
 
 

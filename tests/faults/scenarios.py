@@ -3,6 +3,7 @@
 
 before    commands and functions that prepare the directory
 command   the words after hcnn-cl
+run       the run that the command trains
 resume    a run; if it exists after a failure, the next start resumes it
 again     the words of the next start after a failure, if they are not those of `command`
 optional  files that may be older or missing after a message, while the command succeeds
@@ -37,16 +38,16 @@ def sweep_file(place):
 
 
 def scenario(name, before, command, **more):
-    usual = {"resume": None, "again": None, "refusal": None, "extra": [], "swept": [],
+    usual = {"run": None, "resume": None, "again": None, "refusal": None, "extra": [], "swept": [],
              "optional": [], "grown": [], "checkpoints": []}
     return {"name": name, "before": before, "command": command, **usual, **more}
 
 
 SCENARIOS = [
     scenario("train", [], [*TRAIN, "--data", "TREE", "--epochs", "1", "--run", "runs/new"],
-             resume="runs/new", **PARTS),
+             run="runs/new", resume="runs/new", **PARTS),
     scenario("resume", [FIRST],
-             ["train", "--resume", "runs/first", "--epochs", "2"], **PARTS),
+             ["train", "--resume", "runs/first", "--epochs", "2"], run="runs/first", **PARTS),
     scenario("eval", [FIRST],
              ["eval", "--checkpoint", BEST, "--data", "TREE", "--json"]),
     scenario("classify", [FIRST], ["classify", "--checkpoint", BEST, IMAGE]),
