@@ -6,6 +6,7 @@
  *   make_runs DIRECTORY   # DIRECTORY/runs.db, DIRECTORY/RUN/test.json, DIRECTORY/sweep.html;
  *                         # DIRECTORY/going/runs.db with a run that is still running */
 #include "base/file.h"
+#include "base/json_values.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "track/report.h"
@@ -70,25 +71,36 @@ static status log_values(run_store *store, int64_t run, bool only_fine, int seed
     return result;
 }
 
-/* A confusion matrix of `size` classes in which most answers are right. */
-static json_t *make_matrix(int size)
+/* Images with this fine label that get this fine answer; most answers are right. */
+static int count_of(int label, int answer)
 {
+    return label == answer           ? IMAGES / 2 + label
+           : answer == label / 3 * 3 ? 5
+                                     : (label + answer) % 3;
+}
+
+/* A confusion matrix whose classes are groups of `group` fine ones; *images becomes its sum. */
+static json_t *make_matrix(int group, int *images)
+{
+    int counts[FINE][FINE] = {0}, size = FINE / group;
+    *images = 0;
+    for (int label = 0; label < FINE; label++)
+        for (int answer = 0; answer < FINE; answer++) {
+            counts[label / group][answer / group] += count_of(label, answer);
+            *images += count_of(label, answer);
+        }
     json_t *rows = json_array();
-    for (int label = 0; label < size; label++) {
-        json_t *row = json_array();
-        for (int answer = 0; answer < size; answer++)
-            json_array_append_new(row,
-                                  json_integer(label == answer           ? IMAGES / 2 + label
-                                               : answer == label / 3 * 3 ? 5
-                                                                         : (label + answer) % 3));
-        json_array_append_new(rows, row);
-    }
+    for (int label = 0; label < size; label++)
+        json_array_append_new(rows, ints_to_json(counts[label], size));
     return rows;
 }
 
 static json_t *make_evaluation(bool only_fine)
 {
+    int images;
     json_t *fine = json_array(), *parents = json_array();
+    json_t *coarse_matrix = only_fine ? json_null() : make_matrix(FINE / COARSE, &images);
+    json_t *fine_matrix = make_matrix(1, &images);
     for (int i = 0; i < FINE; i++) {
         char name[64];
         snprintf(name, sizeof name, "class %c", 'a' + i);
@@ -97,25 +109,21 @@ static json_t *make_evaluation(bool only_fine)
     }
     return json_pack("{s:s, s:i, s:i, s:i, s:i, s:[s, s, s], s:o, s:o, s:o, s:o,"
                      " s:[{s:s, s:i, s:i, s:f, s:f, s:s}, {s:s, s:i, s:i, s:f, s:f, s:n}]}",
-                     "set", "test", "epoch", 9, "step", STEPS, "images", FINE * IMAGES, "undecided",
-                     1, "coarse_classes", "animals", "plants", "a " SCRIPT, "fine_classes", fine,
-                     "parents", parents, "coarse", only_fine ? json_null() : make_matrix(COARSE),
-                     "fine", make_matrix(FINE), "worst", "image", "images/" SCRIPT ".png", "label",
-                     1, "answer", 4, "loss", 9.5, "probability", 7.5e-5, "picture", PICTURE,
-                     "image", "17", "label", 2, "answer", 0, "loss", 8.0, "probability", 3.4e-4,
-                     "picture");
+                     "set", "test", "epoch", 9, "step", STEPS, "images", images + 1, "undecided", 1,
+                     "coarse_classes", "animals", "plants", "a " SCRIPT, "fine_classes", fine,
+                     "parents", parents, "coarse", coarse_matrix, "fine", fine_matrix, "worst",
+                     "image", "images/" SCRIPT ".png", "label", 1, "answer", 4, "loss", 9.5,
+                     "probability", 7.5e-5, "picture", PICTURE, "image", "17", "label", 2, "answer",
+                     0, "loss", 8.0, "probability", 3.4e-4, "picture");
 }
 
 static status write_evaluation(const char *directory, const char *run, bool only_fine, error *err)
 {
     char *home = text_format("%s/%s", directory, run), *path = text_format("%s/test.json", home);
     json_t *evaluation = make_evaluation(only_fine);
-    char *text = evaluation ? json_dumps(evaluation, JSON_COMPACT) : NULL;
-    status result = text && path ? file_make_directory(home, err) : error_memory(err, run);
+    status result = evaluation && path ? file_make_directory(home, err) : error_memory(err, run);
     if (result == STATUS_OK)
-        result = file_write(path, text, strlen(text), err);
-    json_decref(evaluation);
-    free(text);
+        result = json_write_checked(path, evaluation, 0, err);
     free(path);
     free(home);
     return result;

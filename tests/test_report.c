@@ -2,11 +2,13 @@
 /* report.c: a run from its store and directory, series that are thinned out, damaged evaluations,
  * and a page that no text can escape from. */
 #include "base/file.h"
+#include "base/json_values.h"
 #include "base/text.h"
 #include "check.h"
 #include "support.h"
 #include "track/report.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -140,7 +142,8 @@ static void test_thinning(void **state)
 
 #define CLASSES "\"coarse_classes\":[\"a\"],\"fine_classes\":[\"b\",\"c\"],\"parents\":[0,0]"
 #define WHOLE                                                                                      \
-    "{\"set\":\"test\",\"images\":3," CLASSES ",\"coarse\":null,\"fine\":[[1,0],[0,2]],"           \
+    "{\"set\":\"test\",\"images\":3,\"undecided\":0," CLASSES                                      \
+    ",\"coarse\":null,\"fine\":[[1,0],[0,2]],"                                                     \
     "\"worst\":[]}"
 
 static void put(const char *run, const char *name, const char *text)
@@ -159,7 +162,7 @@ static void test_evaluation(void **state)
     run_store *store = open_store();
     begin(store, "evaluated");
     put("evaluated", "validation.json",
-        "{\"set\":\"validation\"," CLASSES ",\"coarse\":[[3]],"
+        "{\"set\":\"validation\",\"images\":4,\"undecided\":1," CLASSES ",\"coarse\":[[3]],"
         "\"fine\":[[1,0],[0,2]],\"worst\":[]}");
     json_t *made = report(store, "evaluated");
     assert_string_equal(text_of(json_object_get(made, "evaluation"), "set"), "validation");
@@ -172,6 +175,19 @@ static void test_evaluation(void **state)
 }
 
 /* The run is shown without its evaluation. */
+static void expect_fault(run_store *store, const char *message)
+{
+    json_t *made = report(store, "damaged");
+    assert_true(json_is_null(json_object_get(made, "evaluation")));
+    const char *fault = text_of(made, "fault");
+    if (!strstr(fault, "/damaged/test.json: is damaged: ") || !strstr(fault, message) ||
+        !strstr(fault, "remove the file"))
+        fail_msg("expected '%s', got \"%s\"", message, fault);
+    json_decref(made);
+}
+
+#define COUNTS(coarse) CLASSES ",\"coarse\":" #coarse ",\"fine\":[[1,0],[0,1]],\"worst\":[]"
+
 static void test_damaged_evaluation(void **state)
 {
     (void)state;
@@ -192,23 +208,56 @@ static void test_damaged_evaluation(void **state)
         {"{\"set\":\"test\"," CLASSES ",\"coarse\":null,\"fine\":[[1,0],[0,1]],\"worst\":[{"
          "\"image\":\"x\",\"label\":2,\"answer\":0,\"picture\":null}]}",
          "worst is not"},
+        {"{\"set\":\"test\"," COUNTS(null) "}", "images is not"},
+        {"{\"set\":\"test\",\"images\":2," COUNTS(null) "}", "undecided is not"},
+        {"{\"set\":\"test\",\"images\":2,\"undecided\":1," COUNTS(null) "}", "do not add up"},
+        {"{\"set\":\"test\",\"images\":2,\"undecided\":0," COUNTS([[3]]) "}", "do not add up"},
     };
-    error err;
-    run_record run;
     run_store *store = open_store();
     begin(store, "damaged");
-    CHECK_OK(run_store_find(store, "damaged", &run, &err));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         put("damaged", "test.json", bad[i].text);
-        json_t *made = report_run(store, &run, &err);
-        assert_true(json_is_null(json_object_get(made, "evaluation")));
-        const char *fault = text_of(made, "fault");
-        if (!strstr(fault, "/damaged/test.json: is damaged: ") || !strstr(fault, bad[i].message) ||
-            !strstr(fault, "remove the file"))
-            fail_msg("%s: \"%s\"", bad[i].text, fault);
-        json_decref(made);
+        expect_fault(store, bad[i].message);
     }
-    run_record_free(&run);
+    run_store_close(store);
+}
+
+/* A file that has its checksum: no digit in it can change unnoticed, and no space can be added. */
+static void test_changed_evaluation(void **state)
+{
+    (void)state;
+    error err;
+    unsigned char *text;
+    size_t size;
+    json_t *evaluation;
+    run_store *store = open_store();
+    begin(store, "damaged");
+    put("damaged", "test.json", "");
+    char *run = text_format("%s/damaged", directory), *file = text_format("%s/test.json", run);
+    CHECK_OK(json_write_checked(file, json_loads(WHOLE, 0, NULL), 0, &err));
+    CHECK_OK(file_read(file, 1 << 20, &text, &size, &err));
+    CHECK_OK(report_evaluation_read(run, &evaluation, &err));
+    json_t *whole = json_loads(WHOLE, 0, NULL);
+    assert_true(json_equal(evaluation, whole));
+    json_decref(evaluation);
+    json_decref(whole);
+    for (size_t i = 0; i < size; i++) {
+        unsigned char kept = text[i];
+        if (!isdigit(kept) || strncmp((char *)text + i, "32c", 3) == 0 ||
+            text[i + 1] == 'c') /* the key */
+            continue;
+        text[i] = kept == '1' ? '2' : '1';
+        put("damaged", "test.json", (char *)text);
+        expect_fault(store, "");
+        text[i] = kept;
+    }
+    char *spaced = text_format("{ %s", text + 1);
+    put("damaged", "test.json", spaced);
+    expect_fault(store, "its checksum does not match");
+    free(spaced);
+    free(text);
+    free(file);
+    free(run);
     run_store_close(store);
 }
 
@@ -272,9 +321,13 @@ static void test_unwritable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_report_of_a_run), cmocka_unit_test(test_thinning),
-        cmocka_unit_test(test_evaluation),      cmocka_unit_test(test_damaged_evaluation),
-        cmocka_unit_test(test_escaping),        cmocka_unit_test(test_refresh),
+        cmocka_unit_test(test_report_of_a_run),
+        cmocka_unit_test(test_thinning),
+        cmocka_unit_test(test_evaluation),
+        cmocka_unit_test(test_damaged_evaluation),
+        cmocka_unit_test(test_changed_evaluation),
+        cmocka_unit_test(test_escaping),
+        cmocka_unit_test(test_refresh),
         cmocka_unit_test(test_unwritable),
     };
     return cmocka_run_group_tests_name("report", tests, set_up, support_files_tear_down);

@@ -86,6 +86,13 @@ check "... and of the test half" grep -q \
     '^{"set":"test half","epoch":1,"step":30,"images":200,' runs/whole/test.json
 check "... 200 images of it" [ "$(matrix_sum runs/whole/test.json fine)" -eq 200 ]
 check "... with pictures" grep -q '"picture":"data:image/png;base64,' runs/whole/test.json
+cp runs/whole/test.json kept.json
+sed 's/"images":200/"images":201/' kept.json >runs/whole/test.json
+check_run "... in a report only if no digit was changed" 0 \
+    'whole/test.json: is damaged: its checksum does not match' report runs/whole -o changed.html
+cp kept.json runs/whole/test.json
+check_run "... as here" 0 '^whole.html: 1 run$' report runs/whole -o whole.html
+check "... says nothing" is_empty "$scratch/err"
 
 check_run "a limit" 0 'stopped after step 3' train $tiny --max-steps 3 --run runs/limited
 check "... gives the state stopped" is_fact runs/limited state stopped

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See json_values.h. */
 #include "base/json_values.h"
+#include "base/crc32c.h"
 #include "base/file.h"
 #include "base/text.h"
 
@@ -219,4 +220,46 @@ status json_write(const char *path, json_t *value, size_t form, error *err)
     status result = file_write(path, text, strlen(text), err);
     free(text);
     return result;
+}
+
+/* ---- The checksum ---- */
+
+size_t json_find_checksum(const char *text, size_t length)
+{
+    /* Inside a string the quotes would be escaped, so this is a key whose value is a string. */
+    static const char before[] = "\"" JSON_CHECKSUM_KEY "\":\"";
+    const char *found = memmem(text, length, before, sizeof before - 1);
+    size_t at = found ? (size_t)(found - text) + sizeof before - 1 : 0;
+    return found && length - at > JSON_CHECKSUM_DIGITS && text[at + JSON_CHECKSUM_DIGITS] == '"'
+               ? at
+               : 0;
+}
+
+static void put_checksum(char *to, const char *text, size_t length)
+{
+    char digits[JSON_CHECKSUM_DIGITS + 1];
+    snprintf(digits, sizeof digits, "%08x", (unsigned)crc32c(text, length));
+    memcpy(to, digits, JSON_CHECKSUM_DIGITS);
+}
+
+status json_write_checked(const char *path, json_t *object, size_t form, error *err)
+{
+    char *text;
+    object = object_put(object, JSON_CHECKSUM_KEY, json_string(JSON_CHECKSUM_ZEROS));
+    TRY(json_to_text(object, form | JSON_COMPACT, path, &text, err));
+    size_t length = strlen(text);
+    put_checksum(text + json_find_checksum(text, length), text, length);
+    status result = file_write(path, text, length, err);
+    free(text);
+    return result;
+}
+
+bool json_checksum_matches(char *text, size_t length)
+{
+    char kept[JSON_CHECKSUM_DIGITS], right[JSON_CHECKSUM_DIGITS];
+    size_t at = json_find_checksum(text, length);
+    memcpy(kept, text + at, at ? sizeof kept : 0);
+    memcpy(text + at, JSON_CHECKSUM_ZEROS, at ? sizeof kept : 0);
+    put_checksum(right, text, length);
+    return at && memcmp(kept, right, sizeof kept) == 0;
 }

@@ -61,3 +61,16 @@ status json_from_text(const char *text, size_t size, size_t form, const char *wh
 status json_to_text(json_t *value, size_t form, const char *what, char **text, error *err);
 /* Writes such a text to a file, like file_write. */
 status json_write(const char *path, json_t *value, size_t form, error *err);
+
+/* A JSON text without spaces can contain a checksum: under the key "crc32c", eight hexadecimal
+ * digits, the CRC-32C of the whole file with '0' in place of these digits. */
+#define JSON_CHECKSUM_KEY   "crc32c"
+#define JSON_CHECKSUM_ZEROS "00000000"
+enum { JSON_CHECKSUM_DIGITS = sizeof JSON_CHECKSUM_ZEROS - 1 };
+
+/* The offset of the digits in the text; 0 if there are none. */
+size_t json_find_checksum(const char *text, size_t length);
+/* json_write, with a checksum as the last member of the object; `form` is compact. */
+status json_write_checked(const char *path, json_t *object, size_t form, error *err);
+/* Whether the checksum of a text is right; false without one. The digits become '0'. */
+bool json_checksum_matches(char *text, size_t length);

@@ -18,23 +18,9 @@
 enum { LENGTH_BYTES = 8, MAX_HEADER_BYTES = 16 << 20 };
 static const char metadata_key[] = "__metadata__";
 
-/* ---- The checksum: the file's metadata contains, under the key "crc32c", the CRC-32C of the whole
- * file as eight hexadecimal digits. It is computed with '0' in place of these digits ---- */
+/* ---- The checksum: the file's metadata contains that of the whole file; see json_values.h ---- */
 
-#define CHECKSUM_KEY   "crc32c"
-#define CHECKSUM_ZEROS "00000000"
-enum { CHECKSUM_DIGITS = sizeof CHECKSUM_ZEROS - 1 };
 enum { BLOCK_BYTES = 1 << 18 };
-
-/* The offset of the digits in the text, which is JSON without spaces; 0 if there are none. */
-static size_t find_checksum(const char *text, size_t length)
-{
-    /* Inside a string the quotes would be escaped, so this is a key whose value is a string. */
-    static const char before[] = "\"" CHECKSUM_KEY "\":\"";
-    const char *found = memmem(text, length, before, sizeof before - 1);
-    size_t at = found ? (size_t)(found - text) + sizeof before - 1 : 0;
-    return found && length - at > CHECKSUM_DIGITS && text[at + CHECKSUM_DIGITS] == '"' ? at : 0;
-}
 
 static status mismatch(const char *path, error *err)
 {
@@ -49,7 +35,7 @@ static status mismatch(const char *path, error *err)
  * digits at byte `at`. */
 static void blank(char *block, uint64_t start, size_t size, uint64_t at)
 {
-    for (uint64_t i = at; i < at + CHECKSUM_DIGITS; i++)
+    for (uint64_t i = at; i < at + JSON_CHECKSUM_DIGITS; i++)
         if (i >= start && i < start + size)
             block[i - start] = '0';
 }
@@ -73,7 +59,7 @@ static status add_stream(FILE *stream, const char *path, uint64_t at, char *bloc
 /* Reads the whole stream and compares it with the digits at byte `at`. */
 static status verify_checksum(FILE *stream, const char *path, uint64_t at, error *err)
 {
-    char kept[CHECKSUM_DIGITS], digits[CHECKSUM_DIGITS + 1];
+    char kept[JSON_CHECKSUM_DIGITS], digits[JSON_CHECKSUM_DIGITS + 1];
     uint32_t sum = 0;
     if (fseeko(stream, (off_t)at, SEEK_SET) != 0 ||
         fread(kept, 1, sizeof kept, stream) != sizeof kept)
@@ -233,7 +219,7 @@ static status read_header(safetensors_file *f, uint64_t size, error *err)
                            "or not a safetensors file",
                            f->base.path, f->header ? 0 : fault.position + LENGTH_BYTES,
                            f->header ? "another JSON value" : fault.text);
-    size_t found = find_checksum(text, length);
+    size_t found = json_find_checksum(text, length);
     f->checksum_at = found > 0 ? LENGTH_BYTES + found : 0;
 done:
     free(text);
@@ -272,7 +258,7 @@ static status verify(tensor_file *file, error *err)
     const safetensors_file *f = (const safetensors_file *)file;
     /* Any value of the key counts, even one that is not a string: a file whose digits are damaged
      * must not pass for a file without a checksum. */
-    if (!metadata_value(file, CHECKSUM_KEY))
+    if (!metadata_value(file, JSON_CHECKSUM_KEY))
         return STATUS_OK;
     return f->checksum_at > 0 ? verify_checksum(file->stream, file->path, f->checksum_at, err)
                               : mismatch(file->path, err);
@@ -363,7 +349,7 @@ static status set_metadata(tensor_writer *writer, const char *key, const char *v
 static status write_header(tensor_writer *writer, error *err)
 {
     safetensors_writer *w = (safetensors_writer *)writer;
-    TRY(set_metadata(writer, CHECKSUM_KEY, CHECKSUM_ZEROS, err));
+    TRY(set_metadata(writer, JSON_CHECKSUM_KEY, JSON_CHECKSUM_ZEROS, err));
     TRY(got_memory(json_object_set(w->header, metadata_key, w->metadata) == 0, err,
                    w->base.out.path));
     char *text;
@@ -371,7 +357,7 @@ static status write_header(tensor_writer *writer, error *err)
     size_t length = strlen(text), padding = (LENGTH_BYTES - length % LENGTH_BYTES) % LENGTH_BYTES;
     unsigned char length_bytes[LENGTH_BYTES];
     bytes_of_number(length + padding, LENGTH_BYTES, length_bytes);
-    w->checksum_at = LENGTH_BYTES + find_checksum(text, length);
+    w->checksum_at = LENGTH_BYTES + json_find_checksum(text, length);
     status result;
     TRY_OR_DONE(put_bytes(w, length_bytes, sizeof length_bytes, err));
     TRY_OR_DONE(put_bytes(w, text, length, err));
@@ -390,9 +376,9 @@ static status append(tensor_writer *writer, const void *bytes, size_t size, erro
 static status finish(tensor_writer *writer, error *err)
 {
     safetensors_writer *w = (safetensors_writer *)writer;
-    char digits[CHECKSUM_DIGITS + 1];
+    char digits[JSON_CHECKSUM_DIGITS + 1];
     snprintf(digits, sizeof digits, "%08x", (unsigned)w->sum);
-    return file_writer_replace(&writer->out, w->checksum_at, digits, CHECKSUM_DIGITS, err);
+    return file_writer_replace(&writer->out, w->checksum_at, digits, JSON_CHECKSUM_DIGITS, err);
 }
 
 static void close_writer(tensor_writer *writer)

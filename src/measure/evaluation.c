@@ -175,5 +175,5 @@ status evaluation_write(const evaluation *e, const char *path, const char *set_n
                              ints_to_json(c->parents, c->fine_count), "coarse",
                              matrix_to_json(e->coarse, c->coarse_count), "fine",
                              matrix_to_json(e->fine, c->fine_count), "worst", mistakes_of(e, set));
-    return json_write(path, root, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS), err);
+    return json_write_checked(path, root, JSON_REAL_PRECISION(DIGITS), err);
 }

@@ -48,7 +48,8 @@ void evaluation_add(evaluation *e, const batch *b, const step_results *results);
  *    "coarse":[[N]] or null,"fine":[[N]],  counts [label][answer]
  *    "worst":[{"image":PATH or "image NUMBER","label":N,"answer":N,"loss":X,
  *              "probability":X of the label,
- *              "picture":"data:image/png;base64,..." or null if it cannot be read}]}
+ *              "picture":"data:image/png;base64,..." or null if it cannot be read}],
+ *    "crc32c":"DIGITS"}                     the file's checksum; see json_values.h
  *
  * Numbers that are not finite are null. `set` is the set that the indices of the batches refer to.
  */

@@ -43,6 +43,16 @@ static bool is_square(const json_t *matrix, size_t size)
     return json_array_size(matrix) == size;
 }
 
+/* Whether the counts of a square matrix add up to the images whose loss was finite. */
+static bool adds_up(const json_t *matrix, const json_t *e)
+{
+    json_int_t sum = json_integer_value(json_object_get(e, "undecided"));
+    for (size_t i = 0; i < json_array_size(matrix); i++)
+        for (size_t j = 0; j < json_array_size(matrix); j++)
+            sum += json_integer_value(json_array_get(json_array_get(matrix, i), j));
+    return sum == json_integer_value(json_object_get(e, "images"));
+}
+
 static bool are_mistakes(const json_t *list, size_t fine)
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -56,52 +66,71 @@ static bool are_mistakes(const json_t *list, size_t fine)
     return json_is_array(list);
 }
 
-/* The key of the first part that is not valid, or NULL. */
+/* What is wrong with an evaluation, or NULL. */
 static const char *find_fault(const json_t *e)
 {
     const json_t *coarse_classes = json_object_get(e, "coarse_classes");
     const json_t *fine_classes = json_object_get(e, "fine_classes");
-    const json_t *coarse = json_object_get(e, "coarse");
+    const json_t *coarse = json_object_get(e, "coarse"), *fine = json_object_get(e, "fine");
     size_t coarse_count = json_array_size(coarse_classes);
     size_t fine_count = json_array_size(fine_classes);
     if (!json_is_string(json_object_get(e, "set")))
-        return "set";
+        return "set is not valid";
     if (!is_list_of_texts(coarse_classes))
-        return "coarse_classes";
+        return "coarse_classes is not valid";
     if (!is_list_of_texts(fine_classes))
-        return "fine_classes";
+        return "fine_classes is not valid";
     if (!are_below(json_object_get(e, "parents"), fine_count, coarse_count))
-        return "parents";
+        return "parents is not valid";
     if (!json_is_null(coarse) && !is_square(coarse, coarse_count))
-        return "coarse";
-    if (!is_square(json_object_get(e, "fine"), fine_count))
-        return "fine";
-    return are_mistakes(json_object_get(e, "worst"), fine_count) ? NULL : "worst";
+        return "coarse is not valid";
+    if (!is_square(fine, fine_count))
+        return "fine is not valid";
+    if (!are_mistakes(json_object_get(e, "worst"), fine_count))
+        return "worst is not valid";
+    if (!is_below(json_object_get(e, "images"), UINT32_MAX))
+        return "images is not valid";
+    if (!is_below(json_object_get(e, "undecided"), UINT32_MAX))
+        return "undecided is not valid";
+    if ((!json_is_null(coarse) && !adds_up(coarse, e)) || !adds_up(fine, e))
+        return "the counts of a matrix do not add up to images - undecided";
+    return NULL;
+}
+
+/* Earlier versions wrote no checksum. */
+static const char *find_damage(const json_t *e, char *text, size_t size)
+{
+    if (!json_is_object(e))
+        return "expected a JSON object";
+    if (json_object_get(e, JSON_CHECKSUM_KEY) && !json_checksum_matches(text, size))
+        return "its checksum does not match";
+    return find_fault(e);
 }
 
 static status read_file(const char *path, json_t **evaluation, error *err)
 {
     unsigned char *text;
     size_t size;
-    json_error_t where;
-    char place[JSON_ERROR_TEXT_LENGTH + 32] = "expected a JSON object";
+    json_error_t where = {0};
+    char place[JSON_ERROR_TEXT_LENGTH + 32];
+    const char *damage = place;
     TRY(file_read(path, MAX_EVALUATION_BYTES, &text, &size, err));
-    status result = json_from_text((const char *)text, size, JSON_REJECT_DUPLICATES, path,
-                                   evaluation, &where, err);
+    status result =
+        json_from_text((char *)text, size, JSON_REJECT_DUPLICATES, path, evaluation, &where, err);
+    if (*evaluation)
+        damage = find_damage(*evaluation, (char *)text, size);
+    else
+        snprintf(place, sizeof place, "line %d: %s", where.line, where.text);
     free(text);
     TRY(result);
-    const char *fault = json_is_object(*evaluation) ? find_fault(*evaluation) : NULL;
-    if (json_is_object(*evaluation) && !fault)
+    json_object_del(*evaluation, JSON_CHECKSUM_KEY); /* nothing that comes after has to match it */
+    if (!damage)
         return STATUS_OK;
-    if (!*evaluation)
-        snprintf(place, sizeof place, "line %d: %s", where.line, where.text);
-    else if (fault)
-        snprintf(place, sizeof place, "%s is not valid", fault);
     json_decref(*evaluation);
     return error_set(
         err, STATUS_FAILED,
         "%s: is damaged: %s; the report shows the run without it; remove the file, or test again",
-        path, place);
+        path, damage);
 }
 
 status report_evaluation_read(const char *directory, json_t **evaluation, error *err)

@@ -40,16 +40,24 @@ def plain_text(text):
     return re.sub(r"[\d.]+ images/s|\d+:\d\d(:\d\d)?|\d{4}-\d\d-\d\d|[\d.]+ s\b", "#", text)
 
 
+def check_sum(data, text):
+    """Checks the checksum of the data, if the JSON text has one, and returns the text without its
+    digits."""
+    digits = re.search(rb'"crc32c":"([0-9a-f]{8})"', text)
+    if not digits:
+        return text
+    zeroed = data[:digits.start(1)] + b"0" * 8 + data[digits.end(1):]
+    if crc32c(zeroed) != int(digits[1], 16):
+        raise Broken("its checksum does not match")
+    return text[:digits.start(1)] + b"0" * 8 + text[digits.end(1):]
+
+
 def safetensors(data):
     """The tensors, without the header, whose metadata has a length that varies with times."""
     if len(data) < 8:
         raise Broken("is shorter than a header")
     header = 8 + struct.unpack("<Q", data[:8])[0]
-    digits = re.search(rb'"crc32c":"([0-9a-f]{8})"', data[:header])
-    if digits:
-        zeroed = data[:digits.start(1)] + b"0" * 8 + data[digits.end(1):]
-        if crc32c(zeroed) != int(digits[1], 16):
-            raise Broken("its checksum does not match")
+    check_sum(data, data[:header])
     ends = [entry["data_offsets"][1] for name, entry in json.loads(data[8:header]).items()
             if name != "__metadata__"]
     if max(ends, default=0) != len(data) - header:
@@ -151,7 +159,7 @@ def _fingerprint(path, place, data):
         return safetensors(data)
     if "tfevents" in path.name:
         return events(data)
-    data = data.replace(str(place).encode(), b"@")
+    data = check_sum(data, data).replace(str(place).encode(), b"@")
     if path.suffix == ".jsonl":
         return lines(data)
     if path.suffix == ".json":
