@@ -93,6 +93,66 @@ rm -r moved away
 check "a run whose directory was moved ends" moved mv moved away
 check "... and makes no other" [ ! -e moved ]
 
+# ---- A run that may not be read ----
+
+# Root may read everything, unless it gives up that right.
+if [ "$(id -u)" != 0 ]; then
+    plainly=
+elif setpriv --bounding-set=-dac_override,-dac_read_search true 2>/dev/null; then
+    plainly="setpriv --bounding-set=-dac_override,-dac_read_search"
+else
+    plainly=none
+fi
+printf '#!/bin/sh\nexec %s %s "$@"\n' "$plainly" "$(realpath "$program")" >plain
+chmod +x plain
+mkdir shut && cp -r good/whole good/runs.db shut
+if [ "$plainly" = none ]; then
+    skip "a run that may not be read" "root cannot give up its rights here"
+else
+    denied='cannot be opened: Permission denied; get access to it and to the directories above it'
+    chmod 000 shut/whole
+    HCNN_CL=./plain
+    check_run "a run that may not be read is not called missing by --resume" 1 \
+        "whole/config.json: $denied" train --resume shut/whole
+    check_run "... by --recipe" 1 "whole/config.json: $denied" train --recipe shut/whole/config.json
+    check_run "... by --run" 2 'whole: already exists; continue it with' train --run shut/whole
+    check_run "... by --data" 1 "shut/whole: $denied" train --data shut/whole
+    check_run "... by runs --delete" 1 "whole: $denied" runs --delete shut/whole
+    check_run "... which keeps its record" 0 '^whole +finished' runs shut/whole
+    check_run "... by report" 0 "test.json: $denied.*; the report shows the run without it" \
+        report shut/whole -o part.html
+    chmod 000 shut
+    for command in "runs shut/whole" "report shut/whole -o none.html" \
+        "report --store shut/runs.db -o none.html" "sweep none --summary --store shut/runs.db"; do
+        check_run "a store that may not be read is not called missing by ${command%% *}" 1 \
+            "shut/runs.db: $denied" $command
+    done
+    HCNN_CL=$program
+    chmod 755 shut shut/whole
+fi
+
+# ---- An evaluation that is not a file ----
+
+check_run "a report of a run" 0 '^whole.html: 1 run$' report shut/whole -o whole.html
+# no_evaluation WHAT MESSAGE: the report names what is in the place of test.json.
+no_evaluation() {
+    check_run "a report of a run whose evaluation is $1" 0 \
+        "whole/test.json: $2.*; the report shows the run without it; remove the file, or test again" \
+        report shut/whole -o part.html
+    rm -r shut/whole/test.json
+}
+rm shut/whole/test.json
+ln -s nowhere shut/whole/test.json
+no_evaluation "a link to nothing" 'is a symbolic link whose target does not exist'
+ln -s test.json shut/whole/test.json
+no_evaluation "a link to itself" 'is a symbolic link whose target does not exist'
+mkdir shut/whole/test.json
+no_evaluation "a directory" 'is a directory; expected a file'
+mkfifo shut/whole/test.json
+no_evaluation "a pipe" 'is not a regular file'
+head -c 40000000 /dev/zero >shut/whole/test.json
+no_evaluation "too large" 'has 40000000 bytes; at most 33554432 are expected'
+
 # ---- A full disk, and a read-only one ----
 
 full='No space left on device; make room there'

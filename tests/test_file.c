@@ -307,7 +307,7 @@ static void makes_and_removes_trees(void **state)
     CHECK_FAILS(STATUS_FAILED, "/f", file_make_directory(file, &err));
 
     assert_int_equal(symlink(outside, link), 0);
-    assert_true(file_is_dangling(link));
+    assert_true(file_is_dangling(link) && !file_may_exist(link));
     CHECK_FAILS(STATUS_FAILED, "cannot be created: File exists", file_make_directory(link, &err));
     CHECK_OK(file_make_directory(outside, &err));
     assert_false(file_is_dangling(link) || file_is_dangling(outside));
@@ -322,6 +322,24 @@ static void makes_and_removes_trees(void **state)
     free(file);
     free(outside);
     free(link);
+}
+
+/* A link that leads back to itself cannot be examined, so nothing is said to be absent. */
+static void tells_absent_from_unknown(void **state)
+{
+    error err;
+    unsigned char *data;
+    size_t size;
+    char *loop = text_format("%s/loop", (char *)*state), *below = text_format("%s/below", loop);
+    assert_int_equal(symlink("loop", loop), 0);
+    assert_true(file_is_dangling(loop));
+    assert_true(file_may_exist(loop) && file_may_exist(below) && file_may_exist_in(loop, "below"));
+    assert_false(file_exists(loop) || file_exists(below) || file_exists_in(loop, "below"));
+    assert_false(file_may_exist_in(*state, "none") || file_may_exist_in("/dev/null", "none"));
+    CHECK_FAILS(STATUS_FAILED, "remove the symbolic links that lead in a circle",
+                file_read(below, 1, &data, &size, &err));
+    free(loop);
+    free(below);
 }
 
 /* Counts the entry, which must be where its path says, and removes it. */
@@ -555,6 +573,7 @@ int main(void)
         cmocka_unit_test(writer_reports_a_missing_directory),
         cmocka_unit_test(full_disk_is_reported),
         cmocka_unit_test(makes_and_removes_trees),
+        cmocka_unit_test(tells_absent_from_unknown),
         cmocka_unit_test(visits_each_entry_once),
         cmocka_unit_test(test_is_unfinished),
         cmocka_unit_test(cache_directory_follows_the_environment),

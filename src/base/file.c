@@ -20,10 +20,27 @@
 static const char writer_mark[] = ".tmp-", link_mark[] = ".link-";
 enum { RANDOM_DIGITS = 16 };
 
+static const char *open_files_advice(int reason)
+{
+    if (reason == EMFILE)
+        return "; raise the limit on open files (ulimit -n)";
+    return reason == ENFILE ? "; end other programs that have many files open" : "";
+}
+
+static const char *access_advice(int reason)
+{
+    if (reason == EACCES || reason == EPERM)
+        return "; get access to it and to the directories above it (chmod or chown)";
+    if (reason == ELOOP)
+        return "; remove the symbolic links that lead in a circle";
+    return open_files_advice(reason);
+}
+
 status file_error(error *err, const char *path, const char *what)
 {
     int reason = errno;
-    error_set(err, STATUS_FAILED, "%s: %s: %s", path, what, strerror(reason));
+    error_set(err, STATUS_FAILED, "%s: %s: %s%s", path, what, strerror(reason),
+              access_advice(reason));
     err->shortage = error_is_shortage(reason);
     return STATUS_FAILED;
 }
@@ -75,10 +92,13 @@ static status read_stream(const char *path, FILE *stream, size_t size, unsigned 
     unsigned char *bytes = malloc(size + 1);
     TRY(got_memory(bytes, err, path));
     if (fread(bytes, 1, size, stream) != size) {
+        if (ferror(stream))
+            file_error(err, path, "cannot be read");
+        else
+            error_set(err, STATUS_FAILED,
+                      "%s: cannot be read: the file was truncated while it was being read", path);
         free(bytes);
-        return error_set(err, STATUS_FAILED, "%s: cannot be read: %s", path,
-                         ferror(stream) ? strerror(errno)
-                                        : "the file was truncated while it was being read");
+        return STATUS_FAILED;
     }
     bytes[size] = '\0';
     *data = bytes;
@@ -117,7 +137,7 @@ const char *file_write_advice(int reason)
                "larger files";
     if (reason == EACCES || reason == EPERM || reason == EROFS)
         return "; make its directory writable, or choose another place";
-    return "";
+    return open_files_advice(reason);
 }
 
 status file_write_error(error *err, const char *path, int reason)
@@ -354,16 +374,37 @@ bool file_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
-bool file_exists_in(const char *directory, const char *name)
+static bool is_absence(int reason)
+{
+    return reason == ENOENT || reason == ENOTDIR || reason == ENAMETOOLONG;
+}
+
+bool file_may_exist(const char *path)
+{
+    return file_exists(path) || !is_absence(errno);
+}
+
+static bool is_in(const char *directory, const char *name, bool (*is)(const char *path))
 {
     char path[PATH_MAX]; /* a longer one cannot exist */
-    return snprintf(path, sizeof path, "%s/%s", directory, name) < PATH_MAX && file_exists(path);
+    return snprintf(path, sizeof path, "%s/%s", directory, name) < PATH_MAX && is(path);
+}
+
+bool file_exists_in(const char *directory, const char *name)
+{
+    return is_in(directory, name, file_exists);
+}
+
+bool file_may_exist_in(const char *directory, const char *name)
+{
+    return is_in(directory, name, file_may_exist);
 }
 
 bool file_is_dangling(const char *path)
 {
     struct stat info;
-    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && !file_exists(path);
+    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && !file_exists(path) &&
+           (is_absence(errno) || errno == ELOOP);
 }
 
 bool file_is_directory(const char *path)

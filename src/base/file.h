@@ -17,8 +17,8 @@ status file_read(const char *path, size_t limit, unsigned char **data, size_t *s
 status file_read_descriptor(int descriptor, const char *path, size_t limit, unsigned char **data,
                             size_t *size, error *err);
 
-/* Sets "PATH: WHAT: REASON", where errno gives the reason, and whether that is a shortage; returns
- * STATUS_FAILED. */
+/* Sets "PATH: WHAT: REASON; WHAT TO DO", where errno gives the reason, and whether that is a
+ * shortage; returns STATUS_FAILED. */
 status file_error(error *err, const char *path, const char *what);
 
 /* What to do about a write that failed with this errno, such as "; make room there"; "" if nothing
@@ -73,12 +73,16 @@ bool file_is_unfinished(const char *name);
  * links. An existing file `to` stays until the new one takes its name. */
 status file_link(const char *from, const char *to, error *err);
 
-/* These two follow symbolic links. */
+/* These follow symbolic links. file_exists is false also if the path cannot be examined: use it
+ * before a message that says that it exists. file_may_exist is then true: use it before a message
+ * that says that it does not exist, and before doing without it; opening it says what is wrong. */
 bool file_exists(const char *path);
-/* Whether DIRECTORY/NAME exists. */
+bool file_may_exist(const char *path);
+/* The same for DIRECTORY/NAME. */
 bool file_exists_in(const char *directory, const char *name);
+bool file_may_exist_in(const char *directory, const char *name);
 bool file_is_directory(const char *path);
-/* Whether it is a symbolic link whose target does not exist. */
+/* Whether it is a symbolic link whose target does not exist, or one that leads back to itself. */
 bool file_is_dangling(const char *path);
 
 /* Opens a regular file for reading; *size is its size in bytes. Anything else with that name is an

@@ -52,7 +52,7 @@ static status open_directory(const char *path, int *directory, error *err)
 status private_directory_check(const char *path, error *err)
 {
     int directory;
-    if (!file_exists(path))
+    if (!file_may_exist(path))
         return STATUS_OK;
     TRY(open_directory(path, &directory, err));
     close(directory);

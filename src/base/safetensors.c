@@ -51,9 +51,7 @@ static status add_stream(FILE *stream, const char *path, uint64_t at, char *bloc
         *sum = crc32c_more(*sum, block, got);
         start += got;
     }
-    return ferror(stream)
-               ? error_set(err, STATUS_FAILED, "%s: cannot be read: %s", path, strerror(errno))
-               : STATUS_OK;
+    return ferror(stream) ? file_error(err, path, "cannot be read") : STATUS_OK;
 }
 
 /* Reads the whole stream and compares it with the digits at byte `at`. */

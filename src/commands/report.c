@@ -62,7 +62,7 @@ static status add_store(page *p, const char *path, error *err)
     run_store *store = NULL;
     run_list list = {0};
     status result;
-    if (!file_exists(path))
+    if (!file_may_exist(path))
         return error_set(
             err, STATUS_FAILED,
             "%s: this store of runs does not exist; train creates it, `hcnn-cl runs --add "
@@ -86,9 +86,9 @@ static status add_directory(page *p, const char *given, error *err)
     run_store *store = NULL;
     status result;
     TRY(run_path_split(given, &path, &name, err));
-    if (!file_exists(path) && !file_is_directory(given))
+    if (!file_may_exist(path) && !file_is_directory(given))
         TRY_OR_DONE(error_set(err, STATUS_FAILED, "%s: this run does not exist", given));
-    if (!file_exists(path))
+    if (!file_may_exist(path))
         TRY_OR_DONE(error_set(err, STATUS_FAILED,
                               "%s: is not in a store of runs; `hcnn-cl runs --add %s` records it",
                               given, given));

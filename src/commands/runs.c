@@ -116,14 +116,14 @@ static status remove_directory(const run_record *r, error *err)
 {
     int lock;
     struct stat info;
-    if (!file_is_directory(r->directory))
+    if (!file_may_exist(r->directory))
         return STATUS_OK;
-    if (lstat(r->directory, &info) != 0 || S_ISLNK(info.st_mode))
+    if (lstat(r->directory, &info) == 0 && S_ISLNK(info.st_mode))
         return error_set(err, STATUS_FAILED,
                          "%s: is a symbolic link, so the directory that it leads to is kept; "
                          "--keep-files deletes only the record",
                          r->directory);
-    if (!file_exists_in(r->directory, "config.json"))
+    if (!file_may_exist_in(r->directory, "config.json"))
         return error_set(
             err, STATUS_FAILED,
             "%s: does not contain a config.json, so it is no longer a run directory and "
@@ -245,7 +245,7 @@ static status run(void *values, const operands *names, error *err)
     o->store = store;
     listing l = {.options = o};
     status result = STATUS_OK;
-    if (!file_exists(store))
+    if (!file_may_exist(store))
         TRY_OR_DONE(error_set(err, STATUS_FAILED,
                               "%s: this store of runs does not exist; train creates it beside the "
                               "directory of a run, and --store names another store",

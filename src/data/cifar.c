@@ -55,7 +55,7 @@ static status read_directory(const char *path, archive_member *members, error *e
         char *file = text_format("%s/%s", path, members[i].name);
         TRY(got_memory(file, err, path));
         status result = STATUS_OK;
-        if (file_exists(file))
+        if (file_may_exist(file))
             result = file_read(file, members[i].limit, &members[i].data, &members[i].size, err);
         free(file);
         TRY(result);
@@ -289,21 +289,21 @@ bool cifar_recognise(const char *path)
 {
     if (!file_is_directory(path)) {
         const file_kind *kind = file_kind_at(path);
-        return file_exists(path) && (!kind || kind->use == FILE_PACKED);
+        return file_may_exist(path) && (!kind || kind->use == FILE_PACKED);
     }
     bool found = false;
     for (int i = 0; i < MEMBERS; i++)
-        found |= file_exists_in(path, known_members[i].name);
+        found |= file_may_exist_in(path, known_members[i].name);
     for (int i = 0; i < INNER_COUNT; i++)
-        found |= file_exists_in(path, inner[i]);
+        found |= file_may_exist_in(path, inner[i]);
     return found;
 }
 
 status cifar_open(const char *path, dataset *opened, error *err)
 {
-    bool here = file_exists_in(path, "train.bin") || file_exists_in(path, "train");
+    bool here = file_may_exist_in(path, "train.bin") || file_exists_in(path, "train");
     for (int i = 0; !here && i < INNER_COUNT; i++)
-        if (file_exists_in(path, inner[i])) {
+        if (file_may_exist_in(path, inner[i])) {
             char *below = text_format("%s/%s", path, inner[i]);
             status result = below ? open_members(below, opened, err) : error_memory(err, path);
             free(below);

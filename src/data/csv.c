@@ -222,7 +222,7 @@ static status read_rows(reader *r, error *err)
 bool csv_recognise(const char *path)
 {
     size_t length = strlen(path);
-    return length > 4 && strcasecmp(path + length - 4, ".csv") == 0 && file_exists(path) &&
+    return length > 4 && strcasecmp(path + length - 4, ".csv") == 0 && file_may_exist(path) &&
            !file_is_directory(path);
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Tried in this order: the first that recognises a path opens it. */
 static const struct form {
@@ -53,7 +54,7 @@ static status unknown(const char *path, error *err)
         return error_set(err, STATUS_FAILED, "%s: appears to be %s; --data accepts:%s", path,
                          kind->name, list);
     return error_set(err, STATUS_FAILED, "%s: %s; --data accepts:%s", path,
-                     file_exists(path) ? "is not a data set in a known form" : "does not exist",
+                     file_may_exist(path) ? "is not a data set in a known form" : "does not exist",
                      list);
 }
 
@@ -84,12 +85,22 @@ static status open_form(const struct form *form, const char *path, dataset *open
     return opened->train.pixels ? STATUS_OK : measure(opened, err);
 }
 
+/* A directory that may not be searched has the files of no form. */
+static status check_access(const char *path, error *err)
+{
+    int needed = file_is_directory(path) ? R_OK | X_OK : R_OK;
+    return !file_may_exist(path) || access(path, needed) == 0
+               ? STATUS_OK
+               : file_error(err, path, "cannot be opened");
+}
+
 status dataset_open(const char *path, dataset *opened, error *err)
 {
     *opened = (dataset){0};
     for (size_t i = 0; !path && i < sizeof default_paths / sizeof default_paths[0]; i++)
-        if (file_exists(default_paths[i]))
+        if (file_may_exist(default_paths[i]))
             path = default_paths[i];
+    TRY(path ? check_access(path, err) : STATUS_OK);
     for (int i = 0; i < FORM_COUNT; i++) {
         if (!forms[i].recognise(path))
             continue;

@@ -201,7 +201,7 @@ static status read_lists(const char *path, lists *l, error *err)
     status result;
     TRY_OR_DONE(read_list(annotations, "list_category_cloth.txt", 1, &l->classes, err));
     TRY_OR_DONE(read_list(annotations, "list_category_img.txt", 1, &l->images, err));
-    if (file_exists_in(annotations, "list_bbox.txt"))
+    if (file_may_exist_in(annotations, "list_bbox.txt"))
         TRY_OR_DONE(read_list(annotations, "list_bbox.txt", BOX_VALUES, &l->boxes, err));
     TRY_OR_DONE(read_list(path, "Eval/list_eval_partition.txt", 1, &l->parts, err));
     qsort(l->parts.rows, l->parts.count, sizeof *l->parts.rows, by_name);
@@ -293,8 +293,8 @@ static status take_images(const char *path, const lists *l, dataset *opened, err
 bool deepfashion_recognise(const char *path)
 {
     char *annotations = find_annotations(path);
-    bool found = (annotations && file_exists_in(annotations, "list_category_cloth.txt")) ||
-                 file_exists_in(path, "Eval/list_eval_partition.txt");
+    bool found = (annotations && file_may_exist_in(annotations, "list_category_cloth.txt")) ||
+                 file_may_exist_in(path, "Eval/list_eval_partition.txt");
     free(annotations);
     return found;
 }

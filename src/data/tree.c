@@ -70,8 +70,7 @@ static status walk(const char *directory, const destination *to, bool inner, tak
     struct dirent **entries;
     int count = scandir(directory, &entries, is_visible, by_bytes);
     if (count < 0)
-        return error_set(err, STATUS_FAILED, "%s: cannot be listed: %s", directory,
-                         strerror(errno));
+        return file_error(err, directory, "cannot be listed");
     status result = STATUS_OK;
     for (int i = 0; i < count; i++) {
         char *path = text_format("%s/%s", directory, entries[i]->d_name);
@@ -206,7 +205,7 @@ static status list_mapped(const char *directory, destination *to, error *err)
         char *below = text_format("%s/%s/%s", directory, classes->coarse_names[to->coarse],
                                   classes->fine_names[to->fine]);
         TRY(got_memory(below, err, directory));
-        status result = file_exists(below) ? walk(below, to, false, take_file, err) : STATUS_OK;
+        status result = file_may_exist(below) ? walk(below, to, false, take_file, err) : STATUS_OK;
         free(below);
         TRY(result);
     }
@@ -274,7 +273,7 @@ bool tree_recognise(const char *path)
 {
     error ignored;
     char *train;
-    bool found = file_exists_in(path, "label_map.json");
+    bool found = file_may_exist_in(path, "label_map.json");
     /* If there are several, list_part reports them. */
     if (!found && file_is_directory(path)) {
         found = find_part(path, PART_TRAIN, &train, &ignored) != STATUS_OK || train;
@@ -289,7 +288,7 @@ status tree_open(const char *path, dataset *opened, error *err)
     char *map = text_format("%s/label_map.json", path);
     TRY(got_memory(map, err, path));
     status result;
-    TRY_OR_DONE(file_exists(map) ? open_map(map, opened, err) : class_table_create(&table, err));
+    TRY_OR_DONE(file_may_exist(map) ? open_map(map, opened, err) : class_table_create(&table, err));
     result = list_parts(path, table, opened, err);
 done:
     class_table_free(table);

@@ -73,7 +73,7 @@ static status start_trial(agent *a, slot *s, const sweep_trial *t, int log,
     char *text = trial_describe(a->file, t->places);
     status result;
     TRY_OR_DONE(got_memory(directory && text, err, t->run));
-    bool resumed = file_exists_in(directory, "config.json"); /* its directory is complete */
+    bool resumed = file_may_exist_in(directory, "config.json"); /* its directory is complete */
     TRY_OR_DONE((resumed ? trial_resume_arguments : trial_arguments)(a->file, o->extra, t->places,
                                                                      directory, &arguments, err));
     *s = (slot){.number = t->number};

@@ -99,7 +99,7 @@ status record_metrics(run_store *store, int64_t run, const char *path, error *er
         return STATUS_OK;
     FILE *file = fopen(path, "rb");
     if (!file)
-        return error_set(err, STATUS_FAILED, "%s: cannot be read: %s", path, strerror(errno));
+        return file_error(err, path, "cannot be read");
     logging *l = calloc(1, sizeof *l);
     status result;
     TRY_OR_DONE(got_memory(l, err, path));

@@ -127,23 +127,34 @@ static status read_file(const char *path, json_t **evaluation, error *err)
     if (!damage)
         return STATUS_OK;
     json_decref(*evaluation);
-    return error_set(
-        err, STATUS_FAILED,
-        "%s: is damaged: %s; the report shows the run without it; remove the file, or test again",
-        path, damage);
+    return error_set(err, STATUS_FAILED, "%s: is damaged: %s", path, damage);
+}
+
+/* *evaluation stays as it is if there is no file. */
+static status read_if_there(const char *path, json_t **evaluation, error *err)
+{
+    bool dangling = file_is_dangling(path);
+    if (!dangling && !file_may_exist(path))
+        return STATUS_OK;
+    status result = dangling ? error_set(err, STATUS_FAILED,
+                                         "%s: is a symbolic link whose target does not exist", path)
+                             : read_file(path, evaluation, err);
+    return result == STATUS_OK
+               ? STATUS_OK
+               : error_suffix(
+                     err, STATUS_FAILED,
+                     "; the report shows the run without it; remove the file, or test again");
 }
 
 status report_evaluation_read(const char *directory, json_t **evaluation, error *err)
 {
     static const char *const names[] = {"test.json", "validation.json"};
     *evaluation = json_null();
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (!file_exists_in(directory, names[i]))
-            continue;
+    for (size_t i = 0; json_is_null(*evaluation) && i < sizeof names / sizeof names[0]; i++) {
         char *path = text_format("%s/%s", directory, names[i]);
-        status result = path ? read_file(path, evaluation, err) : error_memory(err, directory);
+        status result = path ? read_if_there(path, evaluation, err) : error_memory(err, directory);
         free(path);
-        return result;
+        TRY(result);
     }
     return STATUS_OK;
 }

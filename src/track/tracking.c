@@ -2,6 +2,7 @@
 /* See tracking.h. */
 #include "track/tracking.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "config.h"
 #include "track/record.h"
@@ -125,8 +126,7 @@ static status begin_run(tracking *k, const tracked_run *run, json_t *config, err
 {
     char host[HOST_NAME_MAX + 1] = "", *path = realpath(run->directory, NULL);
     if (!path)
-        return error_set(err, STATUS_FAILED, "%s: its absolute path cannot be found: %s",
-                         run->directory, strerror(errno));
+        return file_error(err, run->directory, "its absolute path cannot be found");
     gethostname(host, sizeof host - 1);
     const run_beginning what = {
         .name = strrchr(path, '/') + 1,
@@ -153,9 +153,7 @@ static status remove_test(const char *directory, error *err)
     char *path = text_format("%s/test.json", directory);
     TRY(got_memory(path, err, directory));
     bool gone = remove(path) == 0 || errno == ENOENT;
-    status result =
-        gone ? STATUS_OK
-             : error_set(err, STATUS_FAILED, "%s: cannot be removed: %s", path, strerror(errno));
+    status result = gone ? STATUS_OK : file_error(err, path, "cannot be removed");
     free(path);
     return result;
 }

@@ -136,7 +136,7 @@ status recipe_load(const char *name, train_options *options, words *kept, error 
                          "--recipe %s: is a directory; expected original, modern or a file, such "
                          "as the config.json of a run",
                          name);
-    if (text || file_exists(name))
+    if (text || file_may_exist(name))
         return load(name, text, options, kept, err);
     return error_set(err, STATUS_FAILED,
                      "--recipe %s: this file does not exist; expected original, modern or a file",
@@ -161,7 +161,7 @@ status recipe_load_run(const char *run, train_options *options, words *kept, err
     char *path = text_format("%s/config.json", run);
     TRY(got_memory(path, err, run));
     status result =
-        file_exists(path) ? load(path, NULL, options, kept, err) : not_a_run(run, path, err);
+        file_may_exist(path) ? load(path, NULL, options, kept, err) : not_a_run(run, path, err);
     options->max_steps = 0;
     free(path);
     return result;

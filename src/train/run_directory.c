@@ -48,7 +48,7 @@ status run_directory_name(run_directory *d, const char *name, error *err)
                          d->path);
     if (d->own_name || !file_exists(d->path))
         return STATUS_OK;
-    if (!file_exists_in(d->path, "config.json"))
+    if (!file_may_exist_in(d->path, "config.json"))
         return error_set(err, STATUS_USAGE,
                          "%s: already exists and is not a run; choose another --run", d->path);
     return error_set(err, STATUS_USAGE,

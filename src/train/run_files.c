@@ -34,8 +34,7 @@ static status write_config(const trainer *t, const char *directory, error *err)
     kept.metrics = metrics;
     status result;
     if (!data && !sample)
-        TRY_OR_DONE(error_set(err, STATUS_FAILED, "%s: its absolute path cannot be found: %s",
-                              set->source, strerror(errno)));
+        TRY_OR_DONE(file_error(err, set->source, "its absolute path cannot be found"));
     TRY_OR_DONE(got_memory(path && (metrics || !t->options->metrics), err, directory));
     result = config_write(path, &kept, err);
 done:
