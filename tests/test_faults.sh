@@ -127,8 +127,13 @@ else
         check_run "a store that may not be read is not called missing by ${command%% *}" 1 \
             "shut/runs.db: $denied" $command
     done
-    HCNN_CL=$program
     chmod 755 shut shut/whole
+    chmod 444 shut/runs.db
+    check_run "a run whose record may not be deleted" 1 'runs.db: .*readonly.*have to be writable' \
+        runs --delete shut/whole
+    check "... keeps its directory" [ -s shut/whole/config.json ]
+    chmod 644 shut/runs.db
+    HCNN_CL=$program
 fi
 
 # ---- An evaluation that is not a file ----

@@ -8,10 +8,13 @@
 #include "support.h"
 #include "track/run_store.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -212,13 +215,53 @@ static void test_list_and_delete(void **state)
     assert_int_equal(list.count, 2);
     assert_string_equal(list.runs[0].name, "b");
     run_list_free(&list);
-    CHECK_OK(run_store_delete(store, run, &err));
+    CHECK_OK(run_store_delete(store, run, NULL, NULL, &err));
     CHECK_FAILS(STATUS_FAILED, "the store does not have a run a",
                 run_store_find(store, "a", &r, &err));
     expect_steps(store, run, 0);
     CHECK_OK(run_store_list(store, &list, &err));
     assert_int_equal(list.count, 1);
     run_list_free(&list);
+    run_store_close(store);
+}
+
+typedef struct removal {
+    status result;
+    int *calls;
+} removal;
+
+static status remove_files(const void *context, error *err)
+{
+    const removal *r = context;
+    ++*r->calls;
+    return r->result == STATUS_OK ? STATUS_OK : error_set(err, r->result, "no files go");
+}
+
+/* Nothing is removed while another program locks the store; a record stays if its files do. */
+static void test_delete_all_or_nothing(void **state)
+{
+    (void)state;
+    error err;
+    run_record r;
+    sqlite3 *other;
+    int calls = 0;
+    const removal fails = {STATUS_FAILED, &calls}, succeeds = {STATUS_OK, &calls};
+    run_store *store = open_store();
+    int64_t run = begin(store, "a", false, 0, false);
+    assert_int_equal(sqlite3_open(store->db.path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    run_store_set_patience(store, 1);
+    CHECK_FAILS(STATUS_FAILED, "locked",
+                run_store_delete(store, run, remove_files, &succeeds, &err));
+    assert_int_equal(calls, 0);
+    sqlite3_close(other);
+    CHECK_FAILS(STATUS_FAILED, "no files go",
+                run_store_delete(store, run, remove_files, &fails, &err));
+    CHECK_OK(run_store_find(store, "a", &r, &err));
+    run_record_free(&r);
+    CHECK_OK(run_store_delete(store, run, remove_files, &succeeds, &err));
+    assert_int_equal(calls, 2);
+    CHECK_FAILS(STATUS_FAILED, "does not have a run a", run_store_find(store, "a", &r, &err));
     run_store_close(store);
 }
 
@@ -519,6 +562,52 @@ static void test_foreign_statements(void **state)
     run_store_close(store);
 }
 
+static status limited(int resource, rlim_t limit, status call(error *), error *err)
+{
+    struct rlimit all, few;
+    assert_int_equal(getrlimit(resource, &all), 0);
+    few = (struct rlimit){limit, all.rlim_max};
+    assert_int_equal(setrlimit(resource, &few), 0);
+    status result = call(err);
+    assert_int_equal(setrlimit(resource, &all), 0);
+    return result;
+}
+
+static status open_and_begin(error *err)
+{
+    run_store *store;
+    int64_t run;
+    json_t *empty = json_object();
+    const run_beginning what = {.name = "limited", .config = empty, .summary = empty};
+    status result = run_store_open(path, false, &store, err);
+    if (result == STATUS_OK)
+        result = run_store_begin(store, &what, &run, err);
+    run_store_close(store);
+    json_decref(empty);
+    return result;
+}
+
+/* The remedy is that of the limit, whatever SQLite makes of it: at any number of files, and at any
+ * size of the write-ahead log. */
+static void test_limits(void **state)
+{
+    (void)state;
+    error err;
+    int failures = 0, open_files = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    run_store *store = open_store();
+    signal(SIGXFSZ, SIG_IGN);
+    for (rlim_t size = 0; size < 80 << 10; size += 1 << 10)
+        if (limited(RLIMIT_FSIZE, size, open_and_begin, &err) != STATUS_OK && ++failures &&
+            !strstr(err.message, "File too large; raise the limit on file sizes (ulimit -f)"))
+            fail_msg("%s", err.message);
+    assert_true(failures > 40);
+    run_store_close(store);
+    for (int more = 0; more < 3; more++)
+        CHECK_FAILS(STATUS_FAILED, "Too many open files; raise the limit on open files (ulimit -n)",
+                    limited(RLIMIT_NOFILE, (rlim_t)(open_files + more), open_and_begin, &err));
+    close(open_files);
+}
+
 /* While another program locks the file, nothing is written; afterwards the same values are. */
 static void test_locked_for_writing(void **state)
 {
@@ -668,7 +757,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_artifacts, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_killed, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_list_and_delete, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_delete_all_or_nothing, set_up,
+                                        support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_writers, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_limits, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_foreign, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_empty, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_newer, set_up, support_files_tear_down),

@@ -112,8 +112,9 @@ done:
 
 /* Removes the directory, but only if it is a run directory and no other process has locked it. What
  * a symbolic link leads to may be anything. */
-static status remove_directory(const run_record *r, error *err)
+static status remove_directory(const void *run, error *err)
 {
+    const run_record *r = run;
     int lock;
     struct stat info;
     if (!file_may_exist(r->directory))
@@ -143,9 +144,8 @@ static status delete_runs(const listing *l, error *err)
             return error_set(err, STATUS_FAILED,
                              "%s: is running; end it first (Ctrl-C or a TERM signal saves it)",
                              r->name);
-        if (!l->options->keep_files)
-            TRY(remove_directory(r, err));
-        TRY(run_store_delete(l->store, r->id, err));
+        TRY(run_store_delete(l->store, r->id, l->options->keep_files ? NULL : remove_directory, r,
+                             err));
         terminal_put(stdout, r->name);
         puts(l->options->keep_files ? ": deleted from the store; its files are kept" : ": deleted");
     }

@@ -44,11 +44,30 @@ static const char *advice(const database *db, int code)
     }
 }
 
+/* errno of the system call that SQLite could not complete; 0: none is known. For a statement that
+ * fails when it is run, SQLite 3.40 keeps none, so errno is used if it can have been the reason. */
+static int reason_of(const database *db, int code)
+{
+    int last = errno, kept = sqlite3_system_errno(db->handle);
+    if (code != SQLITE_CANTOPEN && code != SQLITE_IOERR)
+        return 0;
+    return kept || !*file_write_advice(last) ? kept : last;
+}
+
 static status fail(const database *db, error *err)
 {
-    const char *remedy = advice(db, sqlite3_errcode(db->handle));
-    return error_set(err, STATUS_FAILED, "%s: %s%s%s", db->path, sqlite3_errmsg(db->handle),
-                     *remedy ? "; " : "", remedy);
+    int code = sqlite3_errcode(db->handle), reason = reason_of(db, code);
+    bool shortage = code == SQLITE_NOMEM || error_is_shortage(reason);
+    const char *remedy = advice(db, code);
+    error_set(err, STATUS_FAILED, "%s: %s", db->path, sqlite3_errmsg(db->handle));
+    if (reason)
+        error_suffix(err, STATUS_FAILED, ": %s", strerror(reason));
+    if (code == SQLITE_IOERR || shortage)
+        error_suffix(err, STATUS_FAILED, "%s", file_write_advice(reason));
+    else if (*remedy)
+        error_suffix(err, STATUS_FAILED, "; %s", remedy);
+    err->shortage = shortage;
+    return STATUS_FAILED;
 }
 
 static status bind(database *db, sqlite3_stmt *statement, const char *kinds, va_list values,
@@ -79,6 +98,7 @@ status database_prepare(database *db, sqlite3_stmt **statement, const char *sql,
 
 static status next(database *db, sqlite3_stmt *statement, bool *found, error *err)
 {
+    errno = 0;
     int code = sqlite3_step(statement);
     *found = code == SQLITE_ROW;
     return *found || code == SQLITE_DONE ? STATUS_OK : fail(db, err);
@@ -202,6 +222,7 @@ status database_end(database *db, status so_far, error *err)
 
 status database_execute(database *db, const char *sql, error *err)
 {
+    errno = 0;
     return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? STATUS_OK : fail(db, err);
 }
 

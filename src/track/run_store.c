@@ -244,8 +244,12 @@ status run_store_finish(run_store *store, int64_t run, const run_metric *metrics
     return database_end(&store->db, result, err);
 }
 
-status run_store_delete(run_store *store, int64_t run, error *err)
+status run_store_delete(run_store *store, int64_t run, run_store_remove *remove,
+                        const void *context, error *err)
 {
     TRY(database_begin(&store->db, err));
-    return database_end(&store->db, forget(store, run, err), err);
+    status result = forget(store, run, err);
+    if (result == STATUS_OK && remove)
+        result = remove(context, err);
+    return database_end(&store->db, result, err);
 }

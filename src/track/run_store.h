@@ -137,5 +137,8 @@ status run_store_series(run_store *store, int64_t run, const char *name, run_ser
 status run_store_names(run_store *store, int64_t run, words *names, error *err);
 void run_series_free(run_series *series);
 
-/* Deletes the record of a run, but not its directory. */
-status run_store_delete(run_store *store, int64_t run, error *err);
+/* Deletes the record of a run. Its directory, or what else `remove` removes (NULL: nothing), goes
+ * only if the store can be written, and the record only if that succeeds. */
+typedef status run_store_remove(const void *context, error *err);
+status run_store_delete(run_store *store, int64_t run, run_store_remove *remove,
+                        const void *context, error *err);
