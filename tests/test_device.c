@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { THREADS = 4, ROUNDS = 5 };
 
@@ -491,6 +492,38 @@ static void test_unanswered(void **state)
     }
 }
 
+/* ---- No memory ---- */
+
+static bool no_memory;
+
+cl_int __real_clGetPlatformIDs(cl_uint room, cl_platform_id *ids, cl_uint *count);
+cl_int __wrap_clGetPlatformIDs(cl_uint room, cl_platform_id *ids, cl_uint *count)
+{
+    return no_memory ? CL_OUT_OF_HOST_MEMORY : __real_clGetPlatformIDs(room, ids, count);
+}
+
+/* A driver that there is no memory for is not one to install. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    error err;
+    device_list list;
+    int index;
+    const device_list nothing = {NULL, 0, 0, false};
+    struct rlimit all, limited;
+    no_memory = true;
+    status result = device_list_all(&list, &err);
+    no_memory = false;
+    CHECK_FAILS(STATUS_FAILED, "out of memory for the list of platforms", result);
+    assert_int_equal(getrlimit(RLIMIT_AS, &all), 0);
+    limited = (struct rlimit){(rlim_t)1 << 40, all.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_AS, &limited), 0);
+    result = device_choose(&nothing, NULL, 0, &index, &err);
+    assert_int_equal(setrlimit(RLIMIT_AS, &all), 0);
+    CHECK_FAILS(STATUS_USAGE, "limit of 1048576 MiB of memory, which drivers may need more than",
+                result);
+}
+
 static void test_defaults(void **state)
 {
     static const cl_device_info optional[] = {
@@ -554,6 +587,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_unanswered),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test_setup_teardown(test_open, support_open_device, support_close_device),
         cmocka_unit_test(test_error_names),

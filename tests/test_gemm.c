@@ -1,14 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CLBlast through gemm.h: every transposition, strides and offsets wider than the matrix, alpha and
  * beta, against sums in double precision. */
+#include "check.h"
 #include "ops/convolver.h"
 #include "ops/gemm.h"
 #include "support.h"
 
+#include <clblast_c.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { CASES = 24, MARGIN = 3 };
+
+static CLBlastStatusCode refusal;
+
+CLBlastStatusCode __real_CLBlastOverrideParameters(cl_device_id id, const char *kernel,
+                                                   CLBlastPrecision precision, size_t count,
+                                                   const char **names, const size_t *values);
+CLBlastStatusCode __wrap_CLBlastOverrideParameters(cl_device_id id, const char *kernel,
+                                                   CLBlastPrecision precision, size_t count,
+                                                   const char **names, const size_t *values)
+{
+    return refusal ? refusal
+                   : __real_CLBlastOverrideParameters(id, kernel, precision, count, names, values);
+}
+
+/* CLBlast's code for an exception of C++ is what is left of a failed allocation. */
+static void test_refusals(void **state)
+{
+    device *dev = *state;
+    error err;
+    const gemm_parameters *set = gemm_find_parameters("cpu");
+    refusal = CLBlastUnexpectedError;
+    status result = gemm_use_parameters(dev, set, &err);
+    CHECK_FAILS(STATUS_FAILED, "out of memory: CLBlast error -2039 while setting its", result);
+    assert_true(err.shortage);
+    refusal = CLBlastInvalidValue;
+    result = gemm_use_parameters(dev, set, &err);
+    refusal = CLBlastSuccess;
+    CHECK_FAILS(STATUS_FAILED, "CLBlast error -30 while setting its", result);
+    assert_null(strstr(err.message, "memory"));
+    assert_false(err.shortage);
+}
 
 static int gemm_setup(void **state)
 {
@@ -133,6 +167,7 @@ static void test_parameters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_products),
+                                       cmocka_unit_test(test_refusals),
                                        cmocka_unit_test(test_parameters)};
     return cmocka_run_group_tests_name("gemm", tests, gemm_setup, support_close_device);
 }

@@ -5,6 +5,8 @@
 #include "data/loader.h"
 #include "image_files.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <sys/resource.h>
 
 enum { IMAGES = 23, BATCH = 5, BATCHES = 5 };
@@ -428,6 +430,33 @@ static void test_no_descriptor(void **state)
     bad_images_free(bad);
 }
 
+static bool no_threads;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *argument)
+{
+    return no_threads ? EAGAIN : __real_pthread_create(thread, attributes, run, argument);
+}
+
+/* As when there is no memory for a thread's stack. */
+static void test_no_thread(void **state)
+{
+    files *f = *state;
+    error err;
+    loader *from;
+    const loader_options options = {.batch_size = 4, .threads = 2};
+    CHECK_OK(loader_create((image_subset){&f->set, NULL, FILES}, &options, &from, &err));
+    no_threads = true;
+    status result = loader_start(from, 0, 0, &err);
+    no_threads = false;
+    CHECK_FAILS(STATUS_FAILED, "cannot be started: Resource temporarily unavailable; free memory",
+                result);
+    assert_true(err.shortage);
+    loader_free(from);
+}
+
 /* Without a list of broken images, the first one is an error. */
 static void test_missing_file(void **state)
 {
@@ -613,6 +642,7 @@ int main(void)
         files_test(test_all_broken),
         files_test(test_missing_file),
         files_test(test_no_descriptor),
+        files_test(test_no_thread),
         files_test(test_boxes),
         files_test(test_box_outside),
         files_test(test_balanced),

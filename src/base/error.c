@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #undef error_set
 #undef error_prefix
@@ -81,6 +82,18 @@ status error_suffix(error *err, status code, const char *format, ...)
 bool error_is_shortage(int reason)
 {
     return reason == ENOMEM || reason == EMFILE || reason == ENFILE;
+}
+
+/* Where memory is short, a thread without room for its stack fails with EAGAIN. */
+status error_start(error *err, const char *what, int reason)
+{
+    bool shortage = reason == EAGAIN || error_is_shortage(reason);
+    error_set(err, STATUS_FAILED, "%s cannot be started: %s%s", what, strerror(reason),
+              shortage ? "; free memory, or raise the limits on memory and on processes (ulimit -v "
+                         "and -u)"
+                       : "");
+    err->shortage = shortage;
+    return STATUS_FAILED;
 }
 
 status error_memory(error *err, const char *what)

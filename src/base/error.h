@@ -40,6 +40,9 @@ status error_suffix(error *err, status code, const char *format, ...)
 
 /* Whether this errno means a shortage. */
 bool error_is_shortage(int reason);
+/* Sets the message for a thread or process that could not be started, with what to do; `reason` is
+ * the errno. Returns STATUS_FAILED. */
+status error_start(error *err, const char *what, int reason);
 /* Sets the message for a failed allocation of `what`; returns STATUS_FAILED. */
 status error_memory(error *err, const char *what);
 /* The same, but STATUS_OK if everything was allocated: TRY(got_memory(a && b, err, "the lists")).

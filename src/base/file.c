@@ -20,8 +20,10 @@
 static const char writer_mark[] = ".tmp-", link_mark[] = ".link-";
 enum { RANDOM_DIGITS = 16 };
 
-static const char *open_files_advice(int reason)
+static const char *shortage_advice(int reason)
 {
+    if (reason == ENOMEM)
+        return "; free memory";
     if (reason == EMFILE)
         return "; raise the limit on open files (ulimit -n)";
     return reason == ENFILE ? "; end other programs that have many files open" : "";
@@ -33,7 +35,7 @@ static const char *access_advice(int reason)
         return "; get access to it and to the directories above it (chmod or chown)";
     if (reason == ELOOP)
         return "; remove the symbolic links that lead in a circle";
-    return open_files_advice(reason);
+    return shortage_advice(reason);
 }
 
 status file_error(error *err, const char *path, const char *what)
@@ -137,7 +139,7 @@ const char *file_write_advice(int reason)
                "larger files";
     if (reason == EACCES || reason == EPERM || reason == EROFS)
         return "; make its directory writable, or choose another place";
-    return open_files_advice(reason);
+    return shortage_advice(reason);
 }
 
 status file_write_error(error *err, const char *path, int reason)

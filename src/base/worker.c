@@ -2,6 +2,7 @@
 /* Processes that report in lines; see worker.h. */
 #include "base/worker.h"
 #include "base/clock.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,8 +63,7 @@ status worker_start(char *const arguments[], worker *started, error *err)
     pid_t parent = getpid();
     *started = (worker){.output = -1};
     if (!make_pipe(ends))
-        return error_set(err, STATUS_FAILED, "a pipe to %s cannot be created: %s", arguments[0],
-                         strerror(errno));
+        return file_error(err, arguments[0], "a pipe to it cannot be created");
     pid_t process = fork();
     int reason = errno;
     if (process == 0)
@@ -71,8 +71,7 @@ status worker_start(char *const arguments[], worker *started, error *err)
     close(ends[1]);
     if (process < 0) {
         close(ends[0]);
-        return error_set(err, STATUS_FAILED, "%s cannot be started: %s", arguments[0],
-                         strerror(reason));
+        return error_start(err, arguments[0], reason);
     }
     started->process = process;
     started->output = ends[0];

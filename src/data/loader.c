@@ -291,8 +291,7 @@ static status start_threads(loader *from, error *err)
     for (int i = 0; i < from->options.threads; i++) {
         int code = pthread_create(&from->threads[i], NULL, work, from);
         if (code != 0)
-            return error_set(err, STATUS_FAILED, "a loader thread cannot be started: %s",
-                             strerror(code));
+            return error_start(err, "a thread that loads images", code);
         from->thread_count++;
     }
     return STATUS_OK;

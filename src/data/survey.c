@@ -122,7 +122,7 @@ static status run_threads(work *w, error *err)
     pthread_cond_destroy(&w->changed);
     pthread_mutex_destroy(&w->lock);
     if (started == 0)
-        return error_set(err, STATUS_FAILED, "a thread cannot be started: %s", strerror(code));
+        return error_start(err, "a thread that reads images", code);
     if (w->options->progress)
         w->options->progress(w->options->context, w->done, w->count);
     if (w->failed)

@@ -70,6 +70,8 @@ static char *first_errors(const char *log)
 
 status build_log_report(const device *dev, const failed_build *failed, error *err)
 {
+    if (failed->code == CL_OUT_OF_HOST_MEMORY)
+        return device_check(dev, err, failed->code, "compiling kernels");
     char *log = read_log(dev, failed->program);
     char *path = log ? write_log(dev, failed, log) : NULL;
     char *lines = log ? first_errors(log) : NULL;

@@ -196,7 +196,9 @@ static status append_platform(device_list *list, cl_platform_id platform, int pl
                               error *err)
 {
     cl_uint count = 0;
-    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count) != CL_SUCCESS || count == 0) {
+    cl_int code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count);
+    TRY(got_memory(code != CL_OUT_OF_HOST_MEMORY, err, "the list of devices"));
+    if (code != CL_SUCCESS || count == 0) {
         /* A driver without its hardware. PoCL's is always there, so it has a problem. */
         list->pocl_is_empty |= is_pocl(platform);
         return STATUS_OK;
@@ -215,8 +217,10 @@ static status append_platform(device_list *list, cl_platform_id platform, int pl
 static status list_platforms(device_list *list, error *err)
 {
     cl_uint count = 0;
+    cl_int code = clGetPlatformIDs(0, NULL, &count);
+    TRY(got_memory(code != CL_OUT_OF_HOST_MEMORY, err, "the list of platforms"));
     /* The ICD loader reports a missing platform as an error code of its own. */
-    if (clGetPlatformIDs(0, NULL, &count) != CL_SUCCESS || count == 0)
+    if (code != CL_SUCCESS || count == 0)
         return STATUS_OK;
     cl_platform_id *platforms = calloc(count, sizeof *platforms);
     TRY(got_memory(platforms, err, "the list of platforms"));

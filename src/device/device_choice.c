@@ -4,9 +4,11 @@
 #include "device/device.h"
 #include "device/verdicts.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static const char own_name[] = "HCNN_DEVICE"; /* environment variable */
 static const char install_hint[] =
@@ -186,9 +188,25 @@ static status add_pocl_reason(const device_list *list, error *err)
     return error_suffix(err, STATUS_USAGE, "\n%s", reason.message);
 }
 
+/* The loader passes over a driver that it has no memory to load. */
+static bool memory_is_limited(uint64_t *mebibytes)
+{
+    struct rlimit limit;
+    bool limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    *mebibytes = limited ? (uint64_t)limit.rlim_cur >> 20 : 0;
+    return limited;
+}
+
 static status refuse_empty(const device_list *list, error *err)
 {
     error reason;
+    uint64_t mebibytes;
+    if (memory_is_limited(&mebibytes))
+        return error_set(err, STATUS_USAGE,
+                         "no OpenCL device was found within this process's limit of %" PRIu64
+                         " MiB of memory, which drivers may need more than; raise it (ulimit -v). "
+                         "If that does not help: %s",
+                         mebibytes, install_hint);
     if (list->pocl_is_empty)
         explain_pocl(&reason);
     return error_set(err, STATUS_USAGE, "no OpenCL device on this machine. %s",

@@ -55,10 +55,12 @@ status device_check(const device *dev, error *err, cl_int code, const char *what
 {
     if (code == CL_SUCCESS)
         return STATUS_OK;
-    const char *advice = code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES ||
-                                 code == CL_OUT_OF_HOST_MEMORY
-                             ? "; a smaller --batch-size or --image-size needs less memory"
-                             : "";
-    return error_set(err, STATUS_FAILED, "%s (%d) while %s on %s%s", device_error_name(code), code,
-                     what, dev->info.name, advice);
+    bool host = code == CL_OUT_OF_HOST_MEMORY;
+    bool memory = host || code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES;
+    error_set(err, STATUS_FAILED, "%s%s (%d) while %s on %s%s%s",
+              host ? "the computer is out of memory: " : "", device_error_name(code), code, what,
+              dev->info.name, host ? "; free memory" : "",
+              memory ? "; a smaller --batch-size or --image-size needs less memory" : "");
+    err->shortage = host;
+    return STATUS_FAILED;
 }

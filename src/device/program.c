@@ -270,9 +270,12 @@ static status create_kernel(device *dev, const char *program, const char *name, 
     cl_int code;
     *made = (built_kernel){.program = program, .name = name};
     made->handle = clCreateKernel(built, name, &code);
-    if (code != CL_SUCCESS)
-        return error_set(err, STATUS_FAILED, "%s (%d) while creating kernel %s of kernels/%.*s.cl",
-                         device_error_name(code), code, name, (int)strcspn(program, ": "), program);
+    if (code != CL_SUCCESS) {
+        char what[192];
+        snprintf(what, sizeof what, "creating kernel %s of kernels/%.*s.cl", name,
+                 (int)strcspn(program, ": "), program);
+        return device_check(dev, err, code, what);
+    }
     ask_limits(dev, made);
     return STATUS_OK;
 }

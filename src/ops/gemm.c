@@ -5,6 +5,7 @@
 #include "device/flight.h"
 
 #include <clblast_c.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const parameter_names[GEMM_PARAMETERS] = {
@@ -53,6 +54,26 @@ const gemm_parameters *gemm_default_parameters(const device *dev)
     return gemm_find_parameters(dev->info.type & CL_DEVICE_TYPE_CPU ? cpu_default : clblast_own);
 }
 
+/* CLBlast's code for an exception that it does not expect, which it prints, is nearly always that
+ * of a failed allocation. */
+static status failure(const device *dev, CLBlastStatusCode code, const char *what, error *err)
+{
+    bool memory = code == CLBlastUnexpectedError || code == CLBlastOpenCLOutOfHostMemory;
+    error_set(err, STATUS_FAILED, "%sCLBlast error %d %s on %s%s", memory ? "out of memory: " : "",
+              (int)code, what, dev->info.name,
+              code == CLBlastUnexpectedError ? ", unless it printed another reason" : "");
+    err->shortage = memory;
+    return STATUS_FAILED;
+}
+
+static status product_failure(const device *dev, CLBlastStatusCode code, const char *doing,
+                              const gemm_problem *p, error *err)
+{
+    char what[128];
+    snprintf(what, sizeof what, "%s a %zux%zux%zu product", doing, p->m, p->n, p->k);
+    return failure(dev, code, what, err);
+}
+
 /* CLBlast fills the table of its parameters when it is first asked, without a lock. So every way
  * into that table has ours; gemm_run follows a gemm_workspace for the same device. */
 static status override(device *dev, const char *kernel, size_t count, const char *const *names,
@@ -63,10 +84,9 @@ static status override(device *dev, const char *kernel, size_t count, const char
         CLBlastOverrideParameters(dev->info.id, kernel, CLBlastPrecisionSingle, count,
                                   (const char **)names, values); /* CLBlast only reads them */
     device_unlock();
-    if (code == CLBlastSuccess)
-        return STATUS_OK;
-    return error_set(err, STATUS_FAILED, "CLBlast rejected its %s parameters on %s (error %d)",
-                     kernel, dev->info.name, (int)code);
+    char what[64];
+    snprintf(what, sizeof what, "while setting its %s parameters", kernel);
+    return code == CLBlastSuccess ? STATUS_OK : failure(dev, code, what, err);
 }
 
 status gemm_use_parameters(device *dev, const gemm_parameters *set, error *err)
@@ -97,11 +117,8 @@ status gemm_workspace(device *dev, const gemm_problem *p, size_t *bytes, error *
         p->a.offset, p->a.stride + 1, p->b.offset, p->b.stride + 1, p->c.offset, p->c.stride + 1,
         &dev->queue, bytes);
     device_unlock();
-    if (code == CLBlastSuccess)
-        return STATUS_OK;
-    return error_set(err, STATUS_FAILED,
-                     "CLBlast error %d while sizing memory for a %zux%zux%zu product on %s",
-                     (int)code, p->m, p->n, p->k, dev->info.name);
+    return code == CLBlastSuccess ? STATUS_OK
+                                  : product_failure(dev, code, "while sizing memory for", p, err);
 }
 
 status gemm_run(device *dev, const gemm_problem *p, cl_mem workspace, error *err)
@@ -113,8 +130,5 @@ status gemm_run(device *dev, const gemm_problem *p, cl_mem workspace, error *err
         p->a.buffer, p->a.offset, p->a.stride, p->b.buffer, p->b.offset, p->b.stride, p->beta,
         p->c.buffer, p->c.offset, p->c.stride, &dev->queue, &event, workspace);
     flight_add(dev, "gemm", event);
-    if (code == CLBlastSuccess)
-        return STATUS_OK;
-    return error_set(err, STATUS_FAILED, "CLBlast error %d in a %zux%zux%zu product on %s",
-                     (int)code, p->m, p->n, p->k, dev->info.name);
+    return code == CLBlastSuccess ? STATUS_OK : product_failure(dev, code, "in", p, err);
 }

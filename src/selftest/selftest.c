@@ -135,6 +135,8 @@ static bool is_shortage(const error *fault)
 {
     static const char *const signs[] = {"CL_MEM_OBJECT_ALLOCATION_FAILURE", "CL_OUT_OF_HOST_MEMORY",
                                         "out of memory"};
+    if (fault->shortage)
+        return true;
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
         if (strstr(fault->message, signs[i]))
             return true;

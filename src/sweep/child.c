@@ -104,8 +104,7 @@ status child_start(const char *program, const words *given, const char *device, 
     if (process == 0)
         become(program, arguments, environment, log, parent);
     if (process < 0)
-        TRY_OR_DONE(
-            error_set(err, STATUS_FAILED, "a training run cannot be started: %s", strerror(errno)));
+        TRY_OR_DONE(error_start(err, "a training run", errno));
     started->process = process;
 done:
     free(arguments);
