@@ -212,7 +212,7 @@ static status make_store(const char *directory, run_store **made, error *err)
     char *path = text_format("%s/runs.db", directory);
     status result = path ? file_make_directory(directory, err) : error_memory(err, directory);
     if (result == STATUS_OK)
-        result = run_store_open(path, true, made, err);
+        result = run_store_open(path, true, NULL, made, err);
     free(path);
     return result;
 }

@@ -89,9 +89,31 @@ check "a run whose directory was replaced ends" moved replace_it
 check "... says why" grep -q 'moved: is no longer the directory of this run' err
 check "... and leaves what is there now as it is" diff -qr good/whole moved
 check_run "... and continues under its new name" 0 'step' train --resume away --max-steps 5
+check_run "... with its record" 0 '^away +stopped' runs --store runs.db away
+check_run "... which has no other name" 1 'does not have a run moved' runs --store runs.db moved
 rm -r moved away
-check "a run whose directory was moved ends" moved mv moved away
+check "a run whose directory was moved ends" moved mv moved moved-away
 check "... and makes no other" [ ! -e moved ]
+check_run "... and is recorded under its new name, once" 0 'moved-away: recorded' runs --add moved-away
+check_run "... not under both" 1 'does not have a run moved;' runs --store runs.db moved
+
+# ---- A metrics file that is removed ----
+
+$program train $tiny --epochs 900 --checkpoint-every 30 --run unlogged >out 2>err &
+until [ -s unlogged/metrics.jsonl ] || ! kill -0 $!; do
+    sleep 0.1
+done
+rm unlogged/metrics.jsonl
+until grep -q 'no longer the metrics file' out err || ! kill -0 $!; do
+    sleep 0.1
+done
+sleep 1
+kill $!
+wait $!
+check "a run whose metrics file was removed says so once" \
+    [ "$(cat out err | grep -c 'unlogged/metrics.jsonl: is no longer the metrics file of this run')" -eq 1 ]
+check_run "... and logs to a new one when it is resumed" 0 'after step' \
+    train --resume unlogged --max-steps 1000000 --epochs 1
 
 # ---- A run that may not be read ----
 

@@ -126,6 +126,28 @@ static void test_resume_foreign(void **state)
     expect_text(first_line);
 }
 
+static void test_is_there(void **state)
+{
+    (void)state;
+    error err;
+    journal j;
+    char *away = text_format("%s.away", path);
+    CHECK_OK(file_write(path, "", 0, &err));
+    CHECK_OK(journal_create(&j, path, &err));
+    assert_true(journal_is_there(&j));
+    CHECK_OK(file_rename(path, away, &err));
+    assert_false(journal_is_there(&j));
+    CHECK_OK(file_write(path, "", 0, &err));
+    assert_false(journal_is_there(&j));
+    CHECK_OK(file_rename(away, path, &err));
+    assert_true(journal_is_there(&j));
+    journal_close(&j);
+    CHECK_OK(journal_create(&j, "/dev/null", &err));
+    assert_true(journal_is_there(&j));
+    journal_close(&j);
+    free(away);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +155,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_full_file, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_resume, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_resume_foreign, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_is_there, set_up, support_files_tear_down),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }

@@ -50,7 +50,7 @@ static void record_whole(void)
 {
     error err;
     char *path;
-    CHECK_OK(record_run(run, &path, &err));
+    CHECK_OK(record_run(run, NULL, &path, &err));
     assert_non_null(strstr(path, "/runs.db"));
     free(path);
 }
@@ -59,7 +59,7 @@ static void expect_failure(const char *text)
 {
     error err;
     char *path = run;
-    CHECK_FAILS(STATUS_FAILED, text, record_run(run, &path, &err));
+    CHECK_FAILS(STATUS_FAILED, text, record_run(run, NULL, &path, &err));
     assert_null(path);
 }
 
@@ -68,7 +68,7 @@ static run_store *open_store(void)
     error err;
     run_store *store;
     char *path = text_format("%s/runs.db", directory);
-    CHECK_OK(run_store_open(path, false, &store, &err));
+    CHECK_OK(run_store_open(path, false, NULL, &store, &err));
     free(path);
     return store;
 }
@@ -125,6 +125,7 @@ static void test_finished(void **state)
     put("run/config.json", "{\"backbone\":\"tiny\"}");
     put("run/metrics.jsonl", lines);
     put("run/best.safetensors", "");
+    put("run/events.out.tfevents.1.host.2.0", "");
     record_whole();
     char *text = text_format("%s%s", lines, last_line);
     put("run/metrics.jsonl", text);
@@ -136,9 +137,10 @@ static void test_finished(void **state)
     CHECK_OK(database_each(&store->db, database_take_word, &files, &err,
                            "SELECT file || ' ' || kind FROM artifacts WHERE run = ? ORDER BY file",
                            "i", id));
-    assert_int_equal(files.count, 3);
+    assert_int_equal(files.count, 4);
     assert_string_equal(files.texts[0], "best.safetensors checkpoint");
-    assert_string_equal(files.texts[2], "metrics.jsonl metrics");
+    assert_string_equal(files.texts[2], "events.out.tfevents.1.host.2.0 events");
+    assert_string_equal(files.texts[3], "metrics.jsonl metrics");
     words_free(&files);
     run_store_close(store);
 }
@@ -151,7 +153,7 @@ static void test_path(void **state)
     char *path, *slashes = text_format("%s/../run//", run);
     put("run/config.json", "{\"backbone\":\"tiny\"}");
     put("run/metrics.jsonl", lines);
-    CHECK_OK(record_run(slashes, &path, &err));
+    CHECK_OK(record_run(slashes, NULL, &path, &err));
     free(path);
     free(slashes);
     expect_run(RUN_STOPPED, 2);

@@ -29,7 +29,7 @@ static run_store *open_store(void)
 {
     error err;
     run_store *store;
-    CHECK_OK(run_store_open(path, true, &store, &err));
+    CHECK_OK(run_store_open(path, true, NULL, &store, &err));
     return store;
 }
 

@@ -33,7 +33,7 @@ static run_store *open_store(void)
 {
     error err;
     run_store *store;
-    CHECK_OK(run_store_open(path, true, &store, &err));
+    CHECK_OK(run_store_open(path, true, NULL, &store, &err));
     return store;
 }
 
@@ -265,6 +265,54 @@ static void test_delete_all_or_nothing(void **state)
     run_store_close(store);
 }
 
+/* Makes the directory of a run, with an event file. */
+static void put_events(const char *run, const char *file)
+{
+    error err;
+    char *home = text_format("%s/%s", directory, run), *events = text_format("%s/%s", home, file);
+    CHECK_OK(file_make_directory(home, &err));
+    CHECK_OK(file_write(events, "", 0, &err));
+    free(events);
+    free(home);
+}
+
+static void expect_names(run_store *store, const char *first, const char *second)
+{
+    error err;
+    run_list list;
+    CHECK_OK(run_store_list(store, &list, &err));
+    assert_int_equal(list.count, second ? 2 : 1);
+    assert_string_equal(list.runs[0].name, first);
+    if (second)
+        assert_string_equal(list.runs[1].name, second);
+    run_list_free(&list);
+}
+
+/* A run whose directory gets another name stays one record, with what it logged; it replaces that
+ * of a run which had the name before. A copy is another run. */
+static void test_renamed(void **state)
+{
+    (void)state;
+    error err;
+    run_store *store = open_store();
+    int64_t run = begin(store, "old", false, 0, false);
+    log_steps(store, run, 1, 2);
+    CHECK_OK(run_store_add_artifact(store, run, "events", "events.1", &err));
+    put_events("old", "events.1");
+    put_events("copy", "events.1");
+    assert_int_not_equal(begin(store, "copy", true, 2, false), run);
+    expect_names(store, "old", "copy");
+    begin(store, "new", false, 0, false);
+    char *old = text_format("%s/old", directory), *new = text_format("%s/new", directory);
+    CHECK_OK(file_rename(old, new, &err));
+    assert_int_equal(begin(store, "new", true, 2, true), run);
+    expect_steps(store, run, 2);
+    expect_names(store, "new", "copy");
+    free(old);
+    free(new);
+    run_store_close(store);
+}
+
 /* ---- Several writers ---- */
 
 enum { WRITERS = 4, STEPS = 50 };
@@ -277,7 +325,7 @@ static void *write_runs(void *argument)
     int64_t run;
     json_t *empty = json_object();
     const run_beginning what = {.name = name, .config = empty, .summary = empty};
-    bool good = run_store_open(path, true, &store, &err) == STATUS_OK &&
+    bool good = run_store_open(path, true, NULL, &store, &err) == STATUS_OK &&
                 run_store_begin(store, &what, &run, &err) == STATUS_OK;
     for (uint64_t step = 1; good && step <= STEPS; step++) {
         const run_metric m = {"loss", step, 1.0 / (double)step};
@@ -319,7 +367,7 @@ static void expect_refused(const char *text)
 {
     error err;
     run_store *store;
-    CHECK_FAILS(STATUS_FAILED, text, run_store_open(path, true, &store, &err));
+    CHECK_FAILS(STATUS_FAILED, text, run_store_open(path, true, NULL, &store, &err));
     assert_null(store);
 }
 
@@ -358,7 +406,7 @@ static void test_foreign(void **state)
     (void)state;
     error err;
     run_store *store;
-    CHECK_FAILS(STATUS_FAILED, "cannot be opened", run_store_open(path, false, &store, &err));
+    CHECK_FAILS(STATUS_FAILED, "cannot be opened", run_store_open(path, false, NULL, &store, &err));
     write_bytes(0,
                 "this is a text and no database, long enough to be looked at by SQLite: it "
                 "has a header of a hundred bytes",
@@ -390,13 +438,13 @@ static void test_empty(void **state)
                              SQLITE_OK);
             sqlite3_close(other);
         }
-        CHECK_OK(run_store_open(path, false, &store, &err));
+        CHECK_OK(run_store_open(path, false, NULL, &store, &err));
         CHECK_OK(run_store_list(store, &list, &err));
         assert_int_equal(list.count, 0);
         run_list_free(&list);
         begin(store, "a", false, 0, false);
         run_store_close(store);
-        CHECK_OK(run_store_open(path, false, &store, &err));
+        CHECK_OK(run_store_open(path, false, NULL, &store, &err));
         CHECK_OK(run_store_list(store, &list, &err));
         assert_int_equal(list.count, 1);
         run_list_free(&list);
@@ -579,7 +627,7 @@ static status open_and_begin(error *err)
     int64_t run;
     json_t *empty = json_object();
     const run_beginning what = {.name = "limited", .config = empty, .summary = empty};
-    status result = run_store_open(path, false, &store, err);
+    status result = run_store_open(path, false, NULL, &store, err);
     if (result == STATUS_OK)
         result = run_store_begin(store, &what, &run, err);
     run_store_close(store);
@@ -653,6 +701,38 @@ static void test_locked_exclusively(void **state)
     database_close(&db);
 }
 
+static char told[ERROR_CAPACITY];
+
+static void take_message(void *context, const char *message)
+{
+    (void)context;
+    assert_string_equal(told, ""); /* once a wait */
+    snprintf(told, sizeof told, "%s", message);
+}
+
+/* Whoever waits long is told what for. */
+static void test_told_of_a_wait(void **state)
+{
+    (void)state;
+    error err;
+    sqlite3 *other;
+    run_store *store;
+    const database_note note = {take_message, NULL};
+    CHECK_OK(run_store_open(path, true, &note, &store, &err));
+    int64_t run = begin(store, "waits", false, 0, false);
+    const run_metric metrics[] = {{"loss", 1, 1.0}};
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    run_store_set_patience(store, 1000);
+    CHECK_FAILS(STATUS_FAILED, "locked", run_store_log(store, run, metrics, 1, &err));
+    assert_string_equal(told, "");
+    run_store_set_patience(store, 2500);
+    CHECK_FAILS(STATUS_FAILED, "locked", run_store_log(store, run, metrics, 1, &err));
+    assert_non_null(strstr(told, "runs.db: another program has locked it; waiting at most 2 s"));
+    sqlite3_close(other);
+    run_store_close(store);
+}
+
 /* Zeros overwrite everything after the header. */
 static void test_damaged(void **state)
 {
@@ -664,7 +744,7 @@ static void test_damaged(void **state)
     begin(store, "a", false, 0, false);
     run_store_close(store);
     write_bytes(100, zeros, sizeof zeros);
-    if (run_store_open(path, true, &store, &err) == STATUS_OK) {
+    if (run_store_open(path, true, NULL, &store, &err) == STATUS_OK) {
         CHECK_FAILS(STATUS_FAILED, "move it away", run_store_list(store, &list, &err));
         run_store_close(store);
     } else {
@@ -710,7 +790,7 @@ static status read_record(error *err)
 {
     run_store *store;
     run_record r;
-    TRY(run_store_open(path, false, &store, err));
+    TRY(run_store_open(path, false, NULL, &store, err));
     status result = run_store_find(store, "a", &r, err);
     if (result == STATUS_OK) {
         assert_string_equal(r.message, "the disk is full");
@@ -757,6 +837,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_artifacts, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_killed, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_list_and_delete, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_renamed, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_delete_all_or_nothing, set_up,
                                         support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_writers, set_up, support_files_tear_down),
@@ -766,6 +847,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_newer, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_locked_for_writing, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_locked_exclusively, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_told_of_a_wait, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_finish_is_whole, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_name_with_a_path, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_statements, set_up, support_files_tear_down),

@@ -45,7 +45,7 @@ static int set_up(void **state)
     int64_t run;
     int result = support_files_set_up(state, "runs.db");
     const support_files *files = *state;
-    CHECK_OK(run_store_open(files->path, true, &store, &err));
+    CHECK_OK(run_store_open(files->path, true, NULL, &store, &err));
     const run_beginning what = {.name = "a",
                                 .version = "1.2.3",
                                 .device = "a device",

@@ -42,7 +42,7 @@ static json_t *summarise(const char *text, const words *extra, const double *obj
     int number;
     json_t *summary;
     CHECK_OK(sweep_file_read("s.yaml", text, train_rows, metric_names, &file, &err));
-    CHECK_OK(run_store_open(path, true, &runs, &err));
+    CHECK_OK(run_store_open(path, true, NULL, &runs, &err));
     const sweep_terms terms = {file.name, file.text, extra, 3};
     CHECK_OK(sweep_store_open(runs, &terms, &store, &flag, &err));
     for (int i = 0; i < trials; i++) {

@@ -40,7 +40,7 @@ static agent begin(const char *file_text, bool expect_joined)
     agent a;
     const words none = {0};
     CHECK_OK(sweep_file_read("s.yaml", file_text, train_rows, metric_names, &a.file, &err));
-    CHECK_OK(run_store_open(path, true, &a.runs, &err));
+    CHECK_OK(run_store_open(path, true, NULL, &a.runs, &err));
     const sweep_terms terms = {a.file.name, a.file.text, &none, 3};
     CHECK_OK(sweep_store_open(a.runs, &terms, &a.store, &joined, &err));
     assert_int_equal(joined, expect_joined);

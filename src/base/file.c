@@ -477,6 +477,13 @@ status file_rename(const char *from, const char *to, error *err)
                   : STATUS_OK;
 }
 
+bool file_is_at(int descriptor, const char *path)
+{
+    struct stat opened, named;
+    return fstat(descriptor, &opened) == 0 && stat(path, &named) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 status file_open_directory(const char *directory, int *opened, error *err)
 {
     *opened = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

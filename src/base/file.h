@@ -99,6 +99,8 @@ bool file_path_is_below(const char *path, const char *directory);
  * "..". */
 bool file_is_name(const char *name);
 
+/* Whether the path still names what was opened as `descriptor`. */
+bool file_is_at(int descriptor, const char *path);
 /* Opens a directory; the caller closes the descriptor. */
 status file_open_directory(const char *directory, int *opened, error *err);
 /* Creates the directory and its parents; it may already exist. */

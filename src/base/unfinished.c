@@ -49,15 +49,6 @@ static void visit_left(void *context, const char *entry, const char *directory)
     file_unlock(lock);
 }
 
-/* Whether the locked directory still has this name. Before it was locked, another process may have
- * removed it as a leftover. */
-static bool is_at(int lock, const char *path)
-{
-    struct stat locked, named;
-    return fstat(lock, &locked) == 0 && stat(path, &named) == 0 && locked.st_ino == named.st_ino &&
-           locked.st_dev == named.st_dev;
-}
-
 /* Uses mkdir, because the directories of mkdtemp are closed to the group whatever the umask is.
  * *taken: the name exists, or another process removed the new directory as a leftover; the next
  * name may be free. */
@@ -72,7 +63,8 @@ static status make_locked(const char *path, int *lock, bool *taken, error *err)
     if (result != STATUS_OK)
         *taken = rmdir(path) != 0 && errno == ENOENT;
     TRY(result);
-    if (is_at(*lock, path))
+    /* Before it was locked, another process may have removed it as a leftover. */
+    if (file_is_at(*lock, path))
         return STATUS_OK;
     file_unlock(*lock);
     *lock = -1;

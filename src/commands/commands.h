@@ -12,6 +12,7 @@
 #include "ops/peak.h"
 #include "ops/precision_choice.h"
 #include "selftest/selftest.h"
+#include "track/database.h"
 #include "tune/tune.h"
 
 #include <jansson.h>
@@ -50,6 +51,9 @@ status command_tune_network(device *dev, const tune_options *options, progress *
  * command_release_stop lets them end the program again. The flag is global and is never freed. */
 const volatile sig_atomic_t *command_catch_stop(void);
 void command_release_stop(void);
+
+/* Warns of what it is called with, as the note of a store. */
+extern const database_note command_wait_note;
 
 /* Store of the runs that `train` starts without --run. */
 #define COMMAND_STORE "runs/runs.db"

@@ -46,6 +46,14 @@ void command_warn(const char *format, ...)
     terminal_print(stderr, "hcnn-cl: %s\n", text.message);
 }
 
+static void warn_of(void *context, const char *message)
+{
+    (void)context;
+    command_warn("%s", message);
+}
+
+const database_note command_wait_note = {warn_of, NULL};
+
 void command_warn_cache(void)
 {
     error err;

@@ -68,7 +68,7 @@ static status add_store(page *p, const char *path, error *err)
             "%s: this store of runs does not exist; train creates it, `hcnn-cl runs --add "
             "RUN` records an existing run, and --store names another store",
             path);
-    TRY_OR_DONE(run_store_open(path, false, &store, err));
+    TRY_OR_DONE(run_store_open(path, false, &command_wait_note, &store, err));
     TRY_OR_DONE(run_store_list(store, &list, err));
     for (size_t i = 0; i < list.damaged.count; i++)
         warn(p, list.damaged.texts[i]);
@@ -92,7 +92,7 @@ static status add_directory(page *p, const char *given, error *err)
         TRY_OR_DONE(error_set(err, STATUS_FAILED,
                               "%s: is not in a store of runs; `hcnn-cl runs --add %s` records it",
                               given, given));
-    TRY_OR_DONE(run_store_open(path, false, &store, err));
+    TRY_OR_DONE(run_store_open(path, false, &command_wait_note, &store, err));
     result = add_named(p, store, name, err);
 done:
     run_store_close(store);
@@ -110,7 +110,7 @@ static status add_sweep(page *p, const report_options *o, error *err)
     json_t *trial;
     status result;
     command_sweep_rows(options);
-    TRY(run_store_open(o->store, false, &store, err));
+    TRY(run_store_open(o->store, false, &command_wait_note, &store, err));
     TRY_OR_DONE(summary_of_name(store, o->sweep, options, metric_names, &p->sweep, err));
     json_array_foreach(json_object_get(p->sweep, "trials"), i, trial)
     {

@@ -160,7 +160,7 @@ static status add_runs(const operands *names, error *err)
     for (int i = 0; i < names->count; i++) {
         char *path;
         error one;
-        if (record_run(names->values[i], &path, &one) != STATUS_OK) {
+        if (record_run(names->values[i], &command_wait_note, &path, &one) != STATUS_OK) {
             if (result != STATUS_OK)
                 command_warn("%s", one.message);
             else
@@ -250,7 +250,7 @@ static status run(void *values, const operands *names, error *err)
                               "%s: this store of runs does not exist; train creates it beside the "
                               "directory of a run, and --store names another store",
                               store));
-    TRY_OR_DONE(run_store_open(store, false, &l.store, err));
+    TRY_OR_DONE(run_store_open(store, false, &command_wait_note, &l.store, err));
     result = act(&l, names, err);
 done:
     runs_choice_free(&l.choice);

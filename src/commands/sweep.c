@@ -142,7 +142,7 @@ static status open_store(session *s, bool create, error *err)
     TRY_OR_DONE(got_memory(parent, err, path));
     if (create)
         TRY_OR_DONE(file_make_directory(parent, err));
-    result = run_store_open(path, create, &s->runs, err);
+    result = run_store_open(path, create, &command_wait_note, &s->runs, err);
 done:
     free(parent);
     return result;

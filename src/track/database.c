@@ -20,6 +20,7 @@ enum {
     APPLICATION = 0x48434e4e, /* "HCNN": SQLite's application_id */
     PATIENCE = 30000,         /* milliseconds to wait for another program */
     NAP = 20,                 /* milliseconds */
+    SILENCE = 2,              /* seconds until somebody is told */
     MOST_BYTES = 16 << 20,    /* of a value, a row or a statement */
 };
 
@@ -261,26 +262,44 @@ static status check_form(database *db, const database_form *form, error *err)
     return STATUS_OK;
 }
 
-/* SQLite's busy handler: sleeps for NAP and returns 1; returns 0 if the time in *deadline has
- * come. */
-static int nap_until(void *deadline, int naps)
+static void tell(database *db)
 {
-    const struct timespec nap = {.tv_nsec = NAP * 1000000L};
-    (void)naps;
-    if (clock_now() >= *(const double *)deadline)
+    error message;
+    if (db->told || !db->note.call)
+        return;
+    db->told = true;
+    error_set(&message, STATUS_OK,
+              "%s: another program has locked it; waiting at most %d s for that program to end",
+              db->path, db->patience / 1000);
+    db->note.call(db->note.context, message.message);
+}
+
+/* SQLite's busy handler: sleeps for NAP and returns 1; returns 0 if patience is at an end. `naps`
+ * is 0 at the first call for a statement. */
+static int nap(void *context, int naps)
+{
+    const struct timespec time = {.tv_nsec = NAP * 1000000L};
+    database *db = context;
+    if (naps == 0 && !db->opening) {
+        db->waits_since = clock_now();
+        db->told = false;
+    }
+    double waited = clock_now() - db->waits_since;
+    if (waited >= db->patience / 1e3)
         return 0;
-    nanosleep(&nap, NULL);
+    if (waited >= SILENCE)
+        tell(db);
+    nanosleep(&time, NULL);
     return 1;
 }
 
 /* SQLite itself does not wait here if several processes open a new file at once. */
-static status choose_journal(database *db, double *deadline, error *err)
+static status choose_journal(database *db, error *err)
 {
     for (;;) {
         status result =
             database_execute(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;", err);
-        if (result == STATUS_OK || sqlite3_errcode(db->handle) != SQLITE_BUSY ||
-            !nap_until(deadline, 0))
+        if (result == STATUS_OK || sqlite3_errcode(db->handle) != SQLITE_BUSY || !nap(db, 0))
             return result;
     }
 }
@@ -300,9 +319,9 @@ static void distrust(database *db)
 
 /* Uses a write-ahead log, so that readers need not wait. If the file system cannot have one, SQLite
  * keeps its other kind of journal; readers then wait, and nothing else changes. */
-static status make_file(database *db, const database_form *form, double *deadline, error *err)
+static status make_file(database *db, const database_form *form, error *err)
 {
-    TRY(choose_journal(db, deadline, err));
+    TRY(choose_journal(db, err));
     TRY(database_begin(db, err));
     return database_end(db, make_tables(db, form, err), err);
 }
@@ -322,19 +341,20 @@ static status is_new(database *db, bool *new, error *err)
  * statements together wait for other programs at most `patience`. */
 static status prepare_file(database *db, const database_form *form, bool create, error *err)
 {
-    int patience = form->patience > 0 ? form->patience : PATIENCE;
-    double deadline = clock_now() + patience / 1e3;
+    db->patience = form->patience > 0 ? form->patience : PATIENCE;
+    db->waits_since = clock_now();
+    db->opening = true;
     distrust(db);
-    sqlite3_busy_handler(db->handle, nap_until, &deadline);
+    sqlite3_busy_handler(db->handle, nap, db);
     bool new = false;
     status result = is_new(db, &new, err);
     if (result == STATUS_OK && !new)
         result = check_form(db, form, err);
     if (result == STATUS_OK && (create || new))
-        result = make_file(db, form, &deadline, err);
+        result = make_file(db, form, err);
     if (result == STATUS_OK && new)
         result = check_form(db, form, err);
-    sqlite3_busy_timeout(db->handle, patience);
+    db->opening = false;
     return result;
 }
 
@@ -353,7 +373,7 @@ status database_open(const char *path, const database_form *form, bool create, d
                      error *err)
 {
     int how = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
-    *db = (database){.path = text_format("%s", path), .remedy = form->remedy};
+    *db = (database){.path = text_format("%s", path), .remedy = form->remedy, .note = form->note};
     TRY(got_memory(db->path, err, path));
     status result;
     TRY_OR_DONE(check_file(path, create, err));

@@ -10,10 +10,23 @@
 #include <jansson.h>
 #include <sqlite3.h>
 
+/* Is called, unless it is NULL, if a statement has waited for another program for 2 s and goes on
+ * waiting, with a message that says so. */
+typedef struct database_note {
+    void (*call)(void *context, const char *message);
+    void *context;
+} database_note;
+
+/* It must not be moved while it is open. */
 typedef struct database {
     sqlite3 *handle;
     char *path;
     const char *remedy; /* what to do if the file is damaged, a clause for messages */
+    int patience;       /* milliseconds that a statement waits for other programs */
+    double waits_since; /* clock_now() when it began to wait */
+    bool opening;       /* all statements together wait that long */
+    bool told;          /* the note was called for this wait */
+    database_note note;
 } database;
 
 /* The tables of a file, and what marks it as this program's. */
@@ -23,6 +36,7 @@ typedef struct database_form {
     const char *remedy;
     int patience; /* milliseconds that opening, and then each statement, waits for other programs;
                    * 0: 30000, which only tests change */
+    database_note note;
 } database_form;
 
 /* Opens the file, and creates it if `create` is set. A file that is empty gets its tables, as a new

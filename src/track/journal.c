@@ -109,6 +109,13 @@ status journal_put(journal *j, const metric_line *line, error *err)
     return written ? STATUS_OK : fail(j, err);
 }
 
+bool journal_is_there(const journal *j)
+{
+    struct stat info;
+    int file = fileno(j->stream);
+    return fstat(file, &info) != 0 || !S_ISREG(info.st_mode) || file_is_at(file, j->path);
+}
+
 status journal_sync(journal *j, uint64_t *bytes, error *err)
 {
     struct stat info;

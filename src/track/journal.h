@@ -29,5 +29,8 @@ void journal_close(journal *j);
 /* Writes the line at once, so that readers see it. */
 status journal_put(journal *j, const metric_line *line, error *err);
 
+/* Whether the path still names the file; true for a pipe or a terminal. */
+bool journal_is_there(const journal *j);
+
 /* Writes the file to the disk. *bytes is its length; 0 for a pipe or a terminal. */
 status journal_sync(journal *j, uint64_t *bytes, error *err);

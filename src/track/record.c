@@ -131,6 +131,21 @@ static status find_state(run_store *store, int64_t run, enum run_state *state, e
     return STATUS_OK;
 }
 
+typedef struct event_files {
+    run_store *store;
+    int64_t run;
+    status result;
+    error *err;
+} event_files;
+
+static void add_event_file(void *context, const char *name, const char *path)
+{
+    event_files *e = context;
+    (void)path;
+    if (text_after(name, "events.out.tfevents.") && e->result == STATUS_OK)
+        e->result = run_store_add_artifact(e->store, e->run, "events", name, e->err);
+}
+
 static status add_files(run_store *store, int64_t run, const char *directory, error *err)
 {
     static const char *const files[][2] = {
@@ -142,7 +157,9 @@ static status add_files(run_store *store, int64_t run, const char *directory, er
         if (file_exists_in(directory, files[i][1]))
             TRY(run_store_add_artifact(store, run, files[i][0], files[i][1], err));
     }
-    return STATUS_OK;
+    event_files events = {store, run, STATUS_OK, err};
+    file_each(directory, add_event_file, &events);
+    return events.result;
 }
 
 static status record(run_store *store, const char *directory, const char *metrics, json_t *config,
@@ -170,7 +187,8 @@ done:
     return result;
 }
 
-static status record_locked(const char *directory, const char *path, error *err)
+static status record_locked(const char *directory, const char *path, const database_note *note,
+                            error *err)
 {
     json_t *config;
     run_store *store = NULL;
@@ -182,7 +200,7 @@ static status record_locked(const char *directory, const char *path, error *err)
     TRY_OR_DONE(got_memory(metrics, err, directory));
     /* The whole file is checked before an older record is replaced. */
     TRY_OR_DONE(record_metrics(NULL, 0, metrics, err));
-    TRY_OR_DONE(run_store_open(path, true, &store, err));
+    TRY_OR_DONE(run_store_open(path, true, note, &store, err));
     TRY_OR_DONE(record(store, directory, metrics, config, err));
 done:
     run_store_close(store);
@@ -191,7 +209,7 @@ done:
     return result;
 }
 
-status record_run(const char *run, char **path, error *err)
+status record_run(const char *run, const database_note *note, char **path, error *err)
 {
     int lock;
     char *directory = realpath(run, NULL);
@@ -201,7 +219,7 @@ status record_run(const char *run, char **path, error *err)
     *path = run_store_path_of(directory);
     status result = *path ? file_lock(directory, &lock, err) : error_memory(err, run);
     if (result == STATUS_OK) {
-        result = record_locked(directory, *path, err);
+        result = record_locked(directory, *path, note, err);
         file_unlock(lock);
     }
     free(directory);

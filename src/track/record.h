@@ -16,4 +16,4 @@ status record_metrics(run_store *store, int64_t run, const char *path, error *er
 /* Records the run in the store beside it, which is created if it does not exist; an older record of
  * that name is replaced. *path is the path of the store, which the caller frees; NULL after a
  * failure. STATUS_FAILED if a process is training the run. */
-status record_run(const char *run, char **path, error *err);
+status record_run(const char *run, const database_note *note, char **path, error *err);

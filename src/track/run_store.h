@@ -26,8 +26,9 @@ char *run_store_path_of(const char *run);
 status run_path_split(const char *directory, char **store, char **name, error *err);
 
 /* Opens the store, and creates it if `create` is set. STATUS_FAILED, with what to do, if the file
- * is not a store, is damaged or was written by a newer program. */
-status run_store_open(const char *path, bool create, run_store **opened, error *err);
+ * is not a store, is damaged or was written by a newer program. The note is copied; NULL: none. */
+status run_store_open(const char *path, bool create, const database_note *note, run_store **opened,
+                      error *err);
 void run_store_close(run_store *store); /* NULL is fine */
 /* Milliseconds that a call waits for another process that writes, before it fails; 30000 after
  * opening. */
@@ -49,7 +50,8 @@ typedef struct run_beginning {
 } run_beginning;
 
 /* Records the run as running; *run is its id. A new run replaces an older one of that name. A
- * resumed run keeps what was stored up to `step`, except its test results. */
+ * resumed run keeps what was stored up to `step`, except its test results. If its directory was
+ * renamed, which its event files tell, its record gets the present name. */
 status run_store_begin(run_store *store, const run_beginning *what, int64_t *run, error *err);
 
 /* A value that was logged under a name such as "loss" or "validation/fine_top1". Names with a '/'

@@ -203,7 +203,8 @@ void tracking_open(tracking *k, const char *directory)
 {
     char *path = realpath(directory, NULL);
     char *store = path ? run_store_path_of(path) : NULL;
-    tracking_check(k, store ? run_store_open(store, true, &k->store, &k->why)
+    const database_note note = {k->note, k->context};
+    tracking_check(k, store ? run_store_open(store, true, &note, &k->store, &k->why)
                             : error_memory(&k->why, directory));
     free(store);
     free(path);

@@ -163,9 +163,7 @@ status run_directory_open(run_directory *d, const char *path, error *err)
 
 bool run_directory_is_there(const run_directory *d)
 {
-    struct stat locked, named;
-    return fstat(d->lock, &locked) == 0 && stat(d->path, &named) == 0 &&
-           locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
+    return file_is_at(d->lock, d->path);
 }
 
 bool run_directory_needs(const char *path)

@@ -158,10 +158,26 @@ status run_files_still_there(const trainer *t, error *err)
                      t->files.run.path);
 }
 
+/* Not a reason to end the run: the store and the event files have its metrics too. */
+static void check_log(trainer *t)
+{
+    run_files *f = &t->files;
+    if (f->log_is_lost || journal_is_there(&f->log))
+        return;
+    f->log_is_lost = true;
+    train_note(
+        t->observer,
+        "%s: is no longer the metrics file of this run: it was renamed, replaced or removed; "
+        "the run continues, but what it logs is lost there. To log to a file again, stop the "
+        "run (Ctrl-C), put the file back or move another one away, and resume it",
+        f->log.path);
+}
+
 status run_files_save(trainer *t, bool best, error *err)
 {
     run_files *f = &t->files;
     TRY(run_files_still_there(t, err));
+    check_log(t);
     TRY(journal_sync(&f->log, &t->state.metrics_bytes, err));
     tracking_flush(&f->track);
     TRY(solver_get_loss_scale(t->model.solve, &t->state.scaling, err));

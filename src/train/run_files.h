@@ -13,6 +13,7 @@ typedef struct trainer trainer;
 typedef struct run_files {
     run_directory run; /* path is set on all ranks */
     journal log;
+    bool log_is_lost; /* the user was told */
     tracking track;
 } run_files;
 

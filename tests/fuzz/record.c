@@ -15,7 +15,7 @@ static void check_store(const char *path)
     run_store *store;
     run_record run;
     words names;
-    FUZZ_SUCCEEDS(run_store_open(path, false, &store, &err));
+    FUZZ_SUCCEEDS(run_store_open(path, false, NULL, &store, &err));
     FUZZ_SUCCEEDS(run_store_find(store, "run", &run, &err));
     FUZZ_SUCCEEDS(run_store_names(store, run.id, &names, &err));
     for (size_t i = 0; i < names.count; i++) {
@@ -48,7 +48,7 @@ int fuzz_record(const uint8_t *data, size_t size)
     char *config = fuzz_file("record/run/config.json", data, length);
     char *metrics = fuzz_file("record/run/metrics.jsonl", data + behind, size - behind);
     char *run = file_parent(config);
-    if (record_run(run, &store, &err) == STATUS_OK) {
+    if (record_run(run, NULL, &store, &err) == STATUS_OK) {
         check_store(store);
         free(store);
     }

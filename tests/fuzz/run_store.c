@@ -67,7 +67,7 @@ int fuzz_run_store(const uint8_t *data, size_t size)
     fuzz_remove("store/runs.db-shm");
     fuzz_remove("store/runs.db-journal");
     char *path = fuzz_file("store/runs.db", data, size);
-    if (run_store_open(path, false, &store, &err) == STATUS_OK) {
+    if (run_store_open(path, false, NULL, &store, &err) == STATUS_OK) {
         run_store_set_patience(store, 0);
         read_runs(store);
         read_sweep(store, "first");
