@@ -26,9 +26,24 @@
 #define MAX_ROWS      (MAX_TILES * ROWS)
 #define MOST_BY_PLACE 64              // pixels of a small map
 #define CHANNELS      (CHUNK * STEPS) // steps of the sum in a chunk
-// Length of a row of the gathered factor. Not a power of two, so that rows do not compete for the
-// same cache set.
-#define ROW_STEP (CHUNK + 16)
+// Where lane (row, k) of the gathered factor is, and how many lanes it has. Rows are not a power of
+// two apart, so that they do not compete for the same cache set.
+#ifdef UNIT_TILES
+#define IN_ROWS(row, k) IN_TILES(row, k, CHUNK)
+#define ROWS_SIZE       (MAX_ROWS * CHUNK)
+#else
+#define ROW_STEP        (CHUNK + 16)
+#define IN_ROWS(row, k) ((row) * ROW_STEP + (k))
+#define ROWS_SIZE       (MAX_ROWS * ROW_STEP)
+#endif
+
+// Taps that are multiplied at once. A unit whose sums go through memory after each product gets as
+// many as there is room for.
+#ifdef UNIT_TILES
+#define MOST_TAPS 16
+#else
+#define MOST_TAPS 1
+#endif
 
 typedef struct sums {
     vec low[ROWS], high[ROWS];
@@ -66,9 +81,9 @@ INLINE void copy_lanes(const global real *from, lane *to, int count)
 {
     int i = 0;
     for (; i + 2 * VEC <= count; i += 2 * VEC)
-        lanes_store(((const global loose_lanes *)(from + i))->bits, to + i / 2);
+        lanes_store(((const global loose_lanes *)(from + i))->bits, to + IN_ROWS(0, i / 2));
     for (; i < count; i += 2)
-        to[i / 2] = from[i] | (i + 1 < count ? (uint)from[i + 1] << 16 : 0);
+        to[IN_ROWS(0, i / 2)] = from[i] | (i + 1 < count ? (uint)from[i + 1] << 16 : 0);
 }
 
 INLINE lanes bits_of(const global real *pixel, int left)
@@ -98,6 +113,7 @@ typedef struct panel {
 } panel;
 
 // Floats and reals in a cache line; true for nearly all processors, harmless for others.
+#define IN_LINES __attribute__((aligned(64)))
 enum { LINE = 16, REALS_IN_LINE = LINE * sizeof(float) / sizeof(real) };
 
 // Prefetches a cache line, but only if the compiler is PoCL's, which is recognised by its macro:
@@ -112,13 +128,35 @@ enum { LINE = 16, REALS_IN_LINE = LINE * sizeof(float) / sizeof(real) };
 #define PREFETCH(p)
 #endif
 
+// The size of weights, in lanes, from which prefetching them pays. Instructions that multiply tiles
+// read a line each cycle, and leave no room for needless ones.
+#ifdef UNIT_TILES
+enum { FAR = 1 << 18 };
+#else
+enum { FAR = 0 };
+#endif
+
 // Prefetches cache lines [first, last) of a panel.
 INLINE void prefetch_lines(const panel p, int first, int last)
 {
-    for (int i = first; i < last; i++)
-        PREFETCH(p.at + i / p.lines * p.step + i % p.lines * LINE);
+    const global float *row = p.at;
+    int line = first;
+    if (first >= last)
+        return;
+    if (p.rows > 1) {
+        row += first / p.lines * p.step;
+        line = first % p.lines;
+    }
+    for (int i = first; i < last; i++) {
+        PREFETCH(row + line * LINE);
+        if (++line == p.lines) {
+            line = 0;
+            row += p.step;
+        }
+    }
 }
 
+#ifndef UNIT_TILES
 // sums += a * b. Lane (row, k) of a is at row * row_step + k * k_step; b is [k][COLUMNS].
 #define MULTIPLY(name, space)                                                                      \
     INLINE void name(const lane *a, int row_step, int k_step, const space lane *b, int count,      \
@@ -137,6 +175,7 @@ INLINE void prefetch_lines(const panel p, int first, int last)
     }
 MULTIPLY(multiply, private)
 MULTIPLY(multiply_packed, global)
+#endif
 
 INLINE void load_row(const global float *from, int left, vec *low, vec *high)
 {
@@ -150,6 +189,22 @@ INLINE void store_row(vec low, vec high, global float *to, int left)
     if (left > VEC)
         vec_store_part(high, to + VEC, left - VEC);
 }
+
+#if defined(UNIT_TILES) && defined(FLOAT_RESULTS)
+// sums[rows][COLUMNS] = the first `left` columns of the rows that begin at from[at[row]].
+INLINE void load_rows(const global float *from, const size_t *at, int rows, int left, float *sums)
+{
+    for (int i = 0; i < rows; i++)
+        copy_columns(from + at[i], sums + i * COLUMNS, left);
+}
+
+INLINE void store_rows(const float *sums, global float *to, const size_t *at, int rows, int left)
+{
+    for (int i = 0; i < rows; i++)
+        store_row(vec_load(sums + i * COLUMNS), vec_load(sums + i * COLUMNS + VEC), to + at[i],
+                  left);
+}
+#endif
 
 // `result` is the type of the results: `real`, or float if FLOAT_RESULTS is defined, which is for
 // algorithms that transform the results before they store them.
@@ -169,7 +224,7 @@ typedef float result;
 // after every chunk.
 #ifdef SMALL_RESULTS
 #define PARTIAL      private
-#define PARTIAL_STEP (MAX_PANELS * COLUMNS)
+#define PARTIAL_STEP (MAX_PANELS * COLUMNS + 16)
 
 #define load_partial_vec(from, left) vec_load(from)
 
@@ -221,39 +276,6 @@ INLINE void prefetch_residual(const output *o, int row, int rows, int column)
             PREFETCH(o->e.residual + o->to[row + i] + at);
 }
 
-// A tile of a block, whose first row is `row`: partial[at[row + i]...] = (add ? partial : 0) + a *
-// b for `rows` rows and `left` columns from `column` on. b is `packed` or, if that is NULL,
-// `copied`. With `o`, these are the last products: the sums go there instead.
-INLINE void multiply_tile(const lane *a, const lane *copied, const global lane *packed, int count,
-                          PARTIAL float *partial, const size_t *at, int row, int rows, int column,
-                          int left, bool add, const output *o)
-{
-    sums s;
-    if (o && o->e.residual)
-        prefetch_residual(o, row, rows, column);
-#pragma unroll
-    for (int i = 0; i < ROWS; i++)
-        s.low[i] = s.high[i] = (vec)(0.0f);
-    if (add) {
-#pragma unroll
-        for (int i = 0; i < ROWS; i++)
-            load_partial(partial + at[row + i] + column, left, &s.low[i], &s.high[i]);
-    }
-    if (packed)
-        multiply_packed(a, ROW_STEP, 1, packed, count, &s);
-    else
-        multiply(a, ROW_STEP, 1, copied, count, &s);
-#pragma unroll
-    for (int i = 0; i < ROWS; i++)
-        if (i < rows && !o) {
-            store_partial(s.low[i], s.high[i], partial + at[row + i] + column, left);
-        } else if (i < rows) {
-            store_result(s.low[i], o, row + i, column, left);
-            if (left > VEC)
-                store_result(s.high[i], o, row + i, column + VEC, left - VEC);
-        }
-}
-
 // The block's part of the batch statistics: means[columns] and, c floats later, the sums of squared
 // deviations from them. Differences from the first row are summed, so no digits are lost if the
 // mean is large compared with the deviation.
@@ -288,8 +310,8 @@ INLINE panel panel_of(const tap_weights tap, const geometry g, int c, int column
     const int channels = min(CHANNELS, g.source_c - c), columns = min(COLUMNS, g.target_c - column);
     if (tap.packed) {
         const size_t before = (size_t)(column / COLUMNS) * lanes_in(g.source_c) + c / STEPS;
-        const panel p = {tap.at + before * COLUMNS, COLUMNS, lanes_in(channels),
-                         (COLUMNS + LINE - 1) / LINE};
+        const panel p = {tap.at + before * COLUMNS, 0, 1,
+                         (lanes_in(channels) * COLUMNS + LINE - 1) / LINE};
         return p;
     }
     if (g.transposed) {
@@ -325,9 +347,8 @@ INLINE void pack_panel(const panel p, const geometry g, int count, int columns, 
     for (int first = 0; first < count; first += GROUP) {
         const int some = min((int)GROUP, count - first);
         copy_panel(p, g, first, some, columns, steps);
-        if (some % 2)
-            for (int i = 0; i < COLUMNS; i++)
-                steps[some * COLUMNS + i] = 0.0f;
+        for (int i = some * COLUMNS; i < lanes_in(some) * STEPS * COLUMNS; i++)
+            steps[i] = 0.0f;
         for (int i = 0; i < lanes_in(some) * COLUMNS; i += VEC) {
             const float *at = steps + i / COLUMNS * 2 * COLUMNS + i % COLUMNS;
             lanes_store(lanes_of(vec_load(at), vec_load(at + COLUMNS)),
@@ -397,68 +418,171 @@ INLINE uint meet_tap(const geometry g, const block b, const places *p, int offse
     return used;
 }
 
-// A chunk of the sum: `count` channels of the source from channel c on, the weights of one tap, and
-// a bit mask of the tiles that use it. next_tap: the weights of the next tap in the row, or NULL.
-// last: there are no more channels and no more taps.
-typedef struct chunk {
-    tap_weights tap, next_tap;
-    int c, count;
+// Of a chunk of the sum: `count` channels of the source from channel c on and the weights of one
+// tap, from lane `at` of the chunk on, and a bit mask of the tiles that use it.
+typedef struct part {
+    tap_weights tap;
+    int c, count, at;
     uint used;
-    bool last;
+} part;
+
+// Parts that are multiplied at a time.
+typedef struct chunk {
+    part parts[MOST_TAPS];
+    int count, lanes;
+    uint used; // by any of the parts
+    bool far;  // the weights are too large for the cache, so panels are prefetched
 } chunk;
 
-// Gathers the source's factor of a chunk.
-INLINE void gather_rows(const global real *source, const geometry g, const block b, const chunk k,
+// Gathers the source's factor of a part.
+INLINE void gather_rows(const global real *source, const geometry g, const block b, const part k,
                         const int *from, lane *a)
 {
     for (int r = 0; r < b.tiles * ROWS; r++) {
+        lane *row = a + IN_ROWS(r, k.at);
+        int made = 0;
         if (!(k.used >> r / ROWS & 1))
             continue;
-        if (r < b.rows && from[r] >= 0)
-            copy_lanes(source + (size_t)from[r] * g.source_c + k.c, a + r * ROW_STEP, k.count);
-        else
-            for (int i = 0; i < lanes_in(k.count); i++)
-                a[r * ROW_STEP + i] = 0;
+        if (r < b.rows && from[r] >= 0) {
+            copy_lanes(source + (size_t)from[r] * g.source_c + k.c, row, k.count);
+            made = (k.count + STEPS - 1) / STEPS;
+        }
+#ifdef UNIT_TILES
+        for (; made % VEC == 0 && made < lanes_in(k.count); made += VEC)
+            lanes_store((lanes)(0), row + IN_ROWS(0, made));
+#endif
+        for (; made < lanes_in(k.count); made++)
+            row[IN_ROWS(0, made)] = 0;
     }
 }
 
-// The panel that is multiplied after the one at `column`; the same panel if the next one is
-// unknown.
-INLINE panel next_panel(const geometry g, const block b, const chunk k, int column)
+// Where a part's panels are: packed by themselves, or copied.
+typedef struct panels {
+    const global lane *packed[MOST_TAPS];
+    const lane *copied;
+} panels;
+
+// A tile of a block, number t and at the given column: partial[at[row]...] = (add ? partial : 0) +
+// the products of the chunk's parts that it uses, for `rows` rows and `left` columns. With `o`,
+// these are the last products: the sums go there instead.
+#ifdef UNIT_TILES
+INLINE void multiply_tile(const lane *a, const chunk *k, const panels *b, int t,
+                          PARTIAL float *partial, const size_t *at, int rows, int column, int left,
+                          bool add, const output *o)
 {
+    const int row = t * ROWS;
+    sum_tiles tiles;
+#ifdef SMALL_RESULTS
+    const int step = PARTIAL_STEP;
+    float *sums = partial + at[row] + column;
+#else
+    const int step = COLUMNS;
+    float sums[ROWS * COLUMNS] IN_LINES;
+    if (add)
+        load_rows(partial + column, at + row, rows, left, sums);
+#endif
+    if (o && o->e.residual)
+        prefetch_residual(o, row, rows, column);
+    if (add)
+        load_sums(&tiles, sums, step);
+    else
+        clear_sums(&tiles);
+    for (int i = 0; i < k->count; i++) {
+        const part *now = &k->parts[i];
+        if (now->used >> t & 1)
+            add_to_sums(&tiles, (ulong)(a + IN_ROWS(row, now->at)), CHUNK,
+                        b->packed[i] ? (ulong)b->packed[i] : (ulong)(b->copied + now->at * COLUMNS),
+                        lanes_in(now->count));
+    }
+    store_sums(&tiles, sums, step);
+    for (int i = 0; i < rows && o; i++) {
+        store_result(vec_load(sums + i * step), o, row + i, column, left);
+        if (left > VEC)
+            store_result(vec_load(sums + i * step + VEC), o, row + i, column + VEC, left - VEC);
+    }
+#ifndef SMALL_RESULTS
+    if (!o)
+        store_rows(sums, partial + column, at + row, rows, left);
+#endif
+}
+#else
+INLINE void multiply_tile(const lane *a, const chunk *k, const panels *b, int t,
+                          PARTIAL float *partial, const size_t *at, int rows, int column, int left,
+                          bool add, const output *o)
+{
+    const int row = t * ROWS;
+    sums s;
+    if (o && o->e.residual)
+        prefetch_residual(o, row, rows, column);
+#pragma unroll
+    for (int i = 0; i < ROWS; i++)
+        s.low[i] = s.high[i] = (vec)(0.0f);
+    if (add) {
+#pragma unroll
+        for (int i = 0; i < ROWS; i++)
+            load_partial(partial + at[row + i] + column, left, &s.low[i], &s.high[i]);
+    }
+    for (int i = 0; i < k->count; i++)
+        if (b->packed[i])
+            multiply_packed(a + IN_ROWS(row, 0), ROW_STEP, 1, b->packed[i], k->lanes, &s);
+        else
+            multiply(a + IN_ROWS(row, 0), ROW_STEP, 1, b->copied, k->lanes, &s);
+#pragma unroll
+    for (int i = 0; i < ROWS; i++)
+        if (i < rows && !o) {
+            store_partial(s.low[i], s.high[i], partial + at[row + i] + column, left);
+        } else if (i < rows) {
+            store_result(s.low[i], o, row + i, column, left);
+            if (left > VEC)
+                store_result(s.high[i], o, row + i, column + VEC, left - VEC);
+        }
+}
+#endif
+
+// The panel of part i that is multiplied after those at `column`: of this chunk or, after the last
+// column, of the next one, of which only the first part is known. NULL: it is not known.
+INLINE panel next_panel(const geometry g, const block b, const chunk *k, int i, const part *next,
+                        int column)
+{
+    const panel none = {0, 0, 0, 0};
     if (column + COLUMNS < b.first_column + b.columns)
-        return panel_of(k.tap, g, k.c, column + COLUMNS);
-    if (k.c + CHANNELS < g.source_c)
-        return panel_of(k.tap, g, k.c + CHANNELS, b.first_column);
-    if (k.next_tap.at)
-        return panel_of(k.next_tap, g, 0, b.first_column);
-    return panel_of(k.tap, g, k.c, column);
+        return panel_of(k->parts[i].tap, g, k->parts[i].c, column + COLUMNS);
+    return next && i == 0 ? panel_of(next->tap, g, next->c, b.first_column) : none;
 }
 
 // Adds a chunk's products to the sums at partial[at[row]...]. A tile that is not in `written` has
 // no sums yet, so the products replace what is there. While a panel is multiplied the next one is
-// prefetched, a part of it before each tile.
-INLINE void multiply_panels(const lane *a, const geometry g, const block b, const chunk k,
-                            uint written, PARTIAL float *partial, const size_t *at, const output *o)
+// prefetched, a part of it before each tile. next: the first part of the next chunk, or NULL.
+INLINE void multiply_panels(const lane *a, const geometry g, const block b, const chunk *k,
+                            const part *next, uint written, PARTIAL float *partial,
+                            const size_t *at, const output *o)
 {
-    lane factors[CHUNK * COLUMNS];
-    const int tiles_used = popcount(k.used);
+    lane factors[CHUNK * COLUMNS] IN_LINES;
+    const int tiles_used = popcount(k->used);
     for (int p = 0; p < b.columns; p += COLUMNS) {
         const int left = g.target_c - b.first_column - p;
-        const panel now = panel_of(k.tap, g, k.c, b.first_column + p);
-        if (!k.tap.packed)
-            pack_panel(now, g, k.count, left, factors);
-        const global lane *packed = k.tap.packed ? (const global lane *)now.at : 0;
-        const panel next = next_panel(g, b, k, b.first_column + p);
-        const int lines = next.at == now.at ? 0 : next.rows * next.lines;
+        panels now = {.copied = factors};
+        panel soon[MOST_TAPS];
+        for (int i = 0; i < k->count; i++) {
+            const part *part = &k->parts[i];
+            const panel from = panel_of(part->tap, g, part->c, b.first_column + p);
+            if (part->tap.packed)
+                now.packed[i] = (const global lane *)from.at;
+            else
+                pack_panel(from, g, part->count, left, factors + part->at * COLUMNS);
+            soon[i] = next_panel(g, b, k, i, next, b.first_column + p);
+        }
         int done = 0;
         for (int t = 0; t < b.tiles; t++)
-            if (k.used >> t & 1) {
-                prefetch_lines(next, lines * done / tiles_used, lines * (done + 1) / tiles_used);
+            if (k->used >> t & 1) {
+                for (int i = 0; k->far && i < k->count; i++) {
+                    const int lines = soon[i].rows * soon[i].lines;
+                    prefetch_lines(soon[i], lines * done / tiles_used,
+                                   lines * (done + 1) / tiles_used);
+                }
                 done++;
-                multiply_tile(a + t * ROWS * ROW_STEP, factors, packed, lanes_in(k.count), partial,
-                              at, t * ROWS, min(b.rows - t * ROWS, ROWS), p, left, written >> t & 1,
-                              k.last ? o : 0);
+                multiply_tile(a, k, &now, t, partial, at, min(b.rows - t * ROWS, ROWS), p, left,
+                              written >> t & 1, o);
             }
     }
 }
@@ -502,28 +626,32 @@ INLINE void add_taps(const global real *source, const tap_weights first, const g
                      const block b, const places *p, uint written, PARTIAL float *partial,
                      const size_t *at, const output *o)
 {
-    lane a[MAX_ROWS * ROW_STEP];
+    lane a[ROWS_SIZE] IN_LINES;
     int from[MAX_ROWS];
-    uint stored = 0;
     const int step = g.tap_step;
     const size_t tap_size = weights_in_tap(g, first.packed);
+    chunk k = {.far = tap_size * g.size * g.size >= FAR};
     for (int ky = g.first_ky; ky < g.size; ky += step)
         for (int kx = g.first_kx; kx < g.size; kx += step) {
             const tap_weights tap = {first.at + (ky * g.size + kx) * tap_size, first.packed};
-            const tap_weights next = {kx + step < g.size ? tap.at + step * tap_size : 0,
-                                      first.packed};
             const uint used = meet_tap(g, b, p, offset_of_tap(g, g.start_y, ky),
                                        offset_of_tap(g, g.start_x, kx), from);
             for (int c = 0; used && c < g.source_c; c += CHANNELS) {
-                const bool last = c + CHANNELS >= g.source_c && min(ky, kx) + step >= g.size;
-                const chunk k = {tap, next, c, min(CHANNELS, g.source_c - c), used, last};
-                gather_rows(source, g, b, k, from, a);
-                multiply_panels(a, g, b, k, written, partial, at, o);
-                written |= used;
-                stored |= last ? used : 0;
+                part new = {tap, c, min(CHANNELS, g.source_c - c), k.lanes, used};
+                if (k.count == MOST_TAPS || k.lanes + lanes_in(new.count) > CHUNK) {
+                    multiply_panels(a, g, b, &k, &new, written, partial, at, 0);
+                    written |= k.used;
+                    k.count = k.lanes = k.used = new.at = 0;
+                }
+                gather_rows(source, g, b, new, from, a);
+                k.parts[k.count++] = new;
+                k.lanes += lanes_in(new.count);
+                k.used |= used;
             }
         }
-    settle_rows(partial, at, b, written, stored, o);
+    if (k.count > 0)
+        multiply_panels(a, g, b, &k, 0, written, partial, at, o);
+    settle_rows(partial, at, b, written, k.used, o);
 }
 
 // target = (accumulate ? target : 0) + sum over taps of source * weights, for one block of
@@ -541,8 +669,9 @@ INLINE void gather_multiply(const global real *source, const tap_weights weights
         weights.at + which * g.size * g.size * weights_in_tap(g, weights.packed), weights.packed};
     target += which * g.images * g.target_h * g.target_w * g.target_c;
     place_rows(g, b, &p);
+    begin_tiles();
 #ifdef SMALL_RESULTS
-    float partial[MAX_ROWS * PARTIAL_STEP];
+    float partial[MAX_ROWS * PARTIAL_STEP] IN_LINES;
     size_t at[MAX_ROWS];
     for (int r = 0; r < tiles * ROWS; r++)
         at[r] = r * PARTIAL_STEP;
@@ -553,6 +682,7 @@ INLINE void gather_multiply(const global real *source, const tap_weights weights
     const output o = {target, p.to, b.first_column, 0, e};
     add_taps(source, first, g, b, &p, before, target, p.to, &o);
 #endif
+    end_tiles();
     sum_results(target, g, b, row_block, p.to, e);
 }
 
@@ -611,9 +741,13 @@ item_kernel implicit_gemm_backward_data(global const real *dy, global const floa
 }
 
 // Pairs of pixels of x and dy that meet in a tap, as many as a weight gradient sums at a time. Both
-// of its factors are gathered, and more of them stays in the first cache if its chunks have half the
-// length.
+// of its factors are gathered, and more of them stays in the first cache if its chunks have half
+// the length. A unit that multiplies tiles keeps neither factor there.
+#ifdef UNIT_TILES
+enum { MOST_MEETINGS = CHANNELS };
+#else
 enum { MOST_MEETINGS = CHANNELS / 2 };
+#endif
 
 typedef struct meetings {
     int count, x[MOST_MEETINGS], dy[MOST_MEETINGS];
@@ -646,14 +780,16 @@ INLINE void prefetch_pixels(const global real *pixels, int c, const int *at, int
 
 // The lanes of steps k * STEPS and so on, which are pixels of x or dy: `channels` of their c
 // channels, and zeros up to `width`. It may write VEC - 1 lanes more. `met` is the number of
-// pixels.
+// pixels; lanes of others are zeros.
 INLINE void gather_channels(const global real *pixels, int c, const int *at, int k, int met,
                             int channels, int width, lane *to)
 {
-    const global real *first = pixels + (size_t)at[k * STEPS] * c;
+    const bool exists = k * STEPS < met;
+    const global real *first = pixels + (size_t)at[exists ? k * STEPS : 0] * c;
     const global real *second =
         STEPS > 1 && k * STEPS + 1 < met ? pixels + (size_t)at[k * STEPS + 1] * c : 0;
     int i = 0;
+    channels = exists ? channels : 0;
     if (STEPS == 1 || second)
         for (; i + VEC <= min(channels, width); i += VEC)
             lanes_store(lanes_of_pixels(first + i, second ? second + i : 0), to + i);
@@ -663,9 +799,63 @@ INLINE void gather_channels(const global real *pixels, int c, const int *at, int
         to[i] = 0;
 }
 
+// The channels of x are gathered step by step: lane (row, k) is at row + k * MAX_ROWS. A unit that
+// multiplies tiles reads them row by row, so they are turned.
+#ifdef UNIT_TILES
+#define IN_TURNED(row, k) IN_TILES(row, k, CHUNK)
+#define FACTOR_ROW(row)   (turned + IN_TURNED(row, 0))
+
+INLINE void turn_rows(const lane *a, int rows, int count, lane *turned)
+{
+    for (int row = 0; row < rows; row += VEC)
+        for (int k = 0; k < count; k += VEC) {
+            vec block[VEC];
+#pragma unroll
+            for (int i = 0; i < VEC; i++)
+                block[i] = as_sums(lanes_load(a + (k + i) * MAX_ROWS + row));
+            transpose(block);
+#pragma unroll
+            for (int i = 0; i < VEC; i++)
+                lanes_store(as_lanes(block[i]), turned + IN_TURNED(row + i, k));
+        }
+}
+#else
+#define FACTOR_ROW(row) (a + (row))
+#endif
+
 // Adds one chunk of a tile's sum: `rows` rows with a stride of cout, `left` columns. Sums of
 // earlier chunks are in `partial`. Only the complete sum is added to the target: with a small
 // alpha, adding each chunk by itself would lose digits.
+#ifdef UNIT_TILES
+INLINE void add_gradient_tile(const lane *a, const lane *b, int count, global float *partial,
+                              global float *target, int cout, int rows, int left, bool first,
+                              bool last, float alpha, float beta)
+{
+    float sums[ROWS * COLUMNS] IN_LINES;
+    sum_tiles tiles;
+    rows = min(rows, ROWS);
+    if (first) {
+        clear_sums(&tiles);
+    } else {
+        for (int i = 0; i < rows; i++)
+            copy_columns(partial + (size_t)i * cout, sums + i * COLUMNS, left);
+        load_sums(&tiles, sums, COLUMNS);
+    }
+    add_to_sums(&tiles, (ulong)a, CHUNK, (ulong)b, count);
+    store_sums(&tiles, sums, COLUMNS);
+    for (int i = 0; i < rows; i++) {
+        const vec low = vec_load(sums + i * COLUMNS), high = vec_load(sums + i * COLUMNS + VEC);
+        global float *row = target + (size_t)i * cout;
+        if (!last) {
+            store_row(low, high, partial + (size_t)i * cout, left);
+        } else {
+            store_gradient(low, alpha, beta, row, left);
+            if (left > VEC)
+                store_gradient(high, alpha, beta, row + VEC, left - VEC);
+        }
+    }
+}
+#else
 INLINE void add_gradient_tile(const lane *a, const lane *b, int count, global float *partial,
                               global float *target, int cout, int rows, int left, bool first,
                               bool last, float alpha, float beta)
@@ -692,6 +882,7 @@ INLINE void add_gradient_tile(const lane *a, const lane *b, int count, global fl
                 store_gradient(s.high[i], alpha, beta, row + VEC, left - VEC);
         }
 }
+#endif
 
 // dweights[tap] = alpha * (sum over pixels of x * dy) + beta * dweights[tap], for every tap that
 // meets at least one pixel inside the image. The third dimension counts the taps of the first
@@ -702,8 +893,12 @@ item_kernel implicit_gemm_backward_weights(global const real *x, global const re
                                            global float *dweights, CONVOLUTION_ARGUMENTS,
                                            BLOCK_ARGUMENTS)
 {
-    lane a[CHUNK / 2 * MAX_ROWS + VEC], b[CHUNK / 2 * COLUMNS];
+    lane a[MOST_MEETINGS / STEPS * MAX_ROWS + VEC] IN_LINES;
+    lane b[MOST_MEETINGS / STEPS * COLUMNS] IN_LINES;
     meetings chunks[2];
+#ifdef UNIT_TILES
+    lane turned[MAX_ROWS * CHUNK] IN_LINES;
+#endif
     const shapes s = SHAPES;
     const int first_row = get_global_id(0) * tiles * ROWS;
     const int first_column = get_global_id(1) * panels * COLUMNS;
@@ -716,6 +911,7 @@ item_kernel implicit_gemm_backward_weights(global const real *x, global const re
     x += which * n * h * w * cin + first_row;
     dy += which * n * oh * ow * cout;
     int pixel = 0;
+    begin_tiles();
     meet_pixels(s, &pixel, ky, kx, &chunks[0]);
     for (int i = 0; chunks[i % 2].count > 0; i++) {
         const meetings *now = &chunks[i % 2];
@@ -725,6 +921,9 @@ item_kernel implicit_gemm_backward_weights(global const real *x, global const re
         meet_pixels(s, &pixel, ky, kx, next);
         for (int k = 0; k < count; k++)
             gather_channels(x, cin, now->x, k, now->count, rows, tiles * ROWS, a + k * MAX_ROWS);
+#ifdef UNIT_TILES
+        turn_rows(a, tiles * ROWS, count, turned);
+#endif
         for (int column = first_column; column < first_column + columns; column += COLUMNS) {
             const int left = cout - column;
             for (int k = 0; k < count; k++)
@@ -736,9 +935,10 @@ item_kernel implicit_gemm_backward_weights(global const real *x, global const re
                 const int end = next->count * (done + 1) / products;
                 prefetch_pixels(x, cin, next->x, begin, end, rows);
                 prefetch_pixels(dy + first_column, cout, next->dy, begin, end, columns);
-                add_gradient_tile(a + row, b, count, partials + at, dweights + at, cout, rows - row,
-                                  left, i == 0, next->count == 0, alpha, beta);
+                add_gradient_tile(FACTOR_ROW(row), b, count, partials + at, dweights + at, cout,
+                                  rows - row, left, i == 0, next->count == 0, alpha, beta);
             }
         }
     }
+    end_tiles();
 }

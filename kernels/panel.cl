@@ -7,7 +7,7 @@
 // How many lanes the steps of a sum take.
 INLINE int lanes_in(int steps)
 {
-    return (steps + STEPS - 1) / STEPS;
+    return (steps + STEPS * LANES - 1) / (STEPS * LANES) * LANES;
 }
 
 // Copies a pair of vectors from a row that has `left` floats left; the others become zero.
@@ -22,6 +22,30 @@ INLINE void copy_columns(const global float *from, float *to, int left)
     vec_store(left > VEC ? vec_load_part(from + VEC, left - VEC) : (vec)(0.0f), to + VEC);
 }
 
+#if VEC > 1
+// Transposes VEC vectors by perfect shuffles: log2(VEC) rounds that interleave row i with row i +
+// VEC / 2.
+INLINE void transpose(vec *a)
+{
+    vec b[VEC];
+#pragma unroll
+    for (int round = 1; round < VEC; round *= 2) {
+#pragma unroll
+        for (int i = 0; i < VEC / 2; i++) {
+            b[2 * i].even = a[i].lo;
+            b[2 * i].odd = a[i + VEC / 2].lo;
+            b[2 * i + 1].even = a[i].hi;
+            b[2 * i + 1].odd = a[i + VEC / 2].hi;
+        }
+#pragma unroll
+        for (int i = 0; i < VEC; i++)
+            a[i] = b[i];
+    }
+}
+#else
+#define transpose(a)
+#endif
+
 // to[k][column] = from[column * step + k] for k < count and column < columns; zero for other
 // columns.
 INLINE void copy_transposed(const global float *from, size_t step, float *to, int count,
@@ -33,26 +57,12 @@ INLINE void copy_transposed(const global float *from, size_t step, float *to, in
             rows[i] = from + (size_t)min(base + i, columns - 1) * step;
         int k = 0;
 #if VEC > 1
-        // Transposes by perfect shuffles: log2(VEC) rounds that interleave row i with row i + VEC /
-        // 2.
         for (; k + VEC <= count && base + VEC <= columns; k += VEC) {
-            vec a[VEC], b[VEC];
+            vec a[VEC];
 #pragma unroll
             for (int i = 0; i < VEC; i++)
                 a[i] = vec_load(rows[i] + k);
-#pragma unroll
-            for (int round = 1; round < VEC; round *= 2) {
-#pragma unroll
-                for (int i = 0; i < VEC / 2; i++) {
-                    b[2 * i].even = a[i].lo;
-                    b[2 * i].odd = a[i + VEC / 2].lo;
-                    b[2 * i + 1].even = a[i].hi;
-                    b[2 * i + 1].odd = a[i + VEC / 2].hi;
-                }
-#pragma unroll
-                for (int i = 0; i < VEC; i++)
-                    a[i] = b[i];
-            }
+            transpose(a);
 #pragma unroll
             for (int i = 0; i < VEC; i++)
                 vec_store(a[i], to + (k + i) * COLUMNS + base);

@@ -321,7 +321,7 @@ kernel void WINOGRAD(_weights)(global const float *weights, global float *out, i
 // The same, packed for kernels/implicit_gemm.cl: lanes[A * A][panels][lanes][COLUMNS]. A work-item
 // packs STEPS * GROUP channels of a panel. With `back` the product's steps are the cout channels
 // and its columns the cin channels, and the taps are rotated.
-enum { GROUP = 8 };
+enum { GROUP = 16 };
 kernel void WINOGRAD(_pack)(global const float *weights, global lane *packed, int cin, int cout,
                             int back)
 {

@@ -63,15 +63,24 @@ static void test_widths_small(void **state)
 }
 
 /* Every unit of bf16 computes the same, whether or not this processor has it. */
-static void test_plain_unit(void **state)
+static void check_unit(device *dev, const char *name)
 {
-    device *dev = *state;
-    dev->unit = matrix_unit_find("plain bf16");
+    dev->unit = matrix_unit_find(name);
     for (int i = 0; i < support_cases(CASES); i++) {
         const problem p = convolution_problem(i, i % 3 == 2);
         convolution_check(dev, &implicit_gemm, &p, 5000u + 1000u * (uint64_t)i, i % 2 == 1,
                           convolution_tolerance);
     }
+}
+
+static void test_plain_unit(void **state)
+{
+    check_unit(*state, "plain bf16");
+}
+
+static void test_plain_tiles(void **state)
+{
+    check_unit(*state, "plain tiles");
 }
 
 /* A single 1 in x picks a row of the weights, rounded to bfloat16 to nearest, ties to even. */
@@ -115,6 +124,8 @@ int main(void)
         cmocka_unit_test(test_widths),
         cmocka_unit_test(test_widths_small),
         cmocka_unit_test_setup_teardown(test_plain_unit, support_open_bf16_device,
+                                        support_close_device),
+        cmocka_unit_test_setup_teardown(test_plain_tiles, support_open_bf16_device,
                                         support_close_device),
         cmocka_unit_test_setup_teardown(test_rounded_weights, support_open_bf16_device,
                                         support_close_device),

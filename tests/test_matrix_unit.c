@@ -16,6 +16,14 @@ static void test_units(void **state)
     assert_string_equal(matrix_unit_for(&new, PRECISION_TF32)->definitions, " -DNV_PTX");
 }
 
+/* Tiles are those of vectors of 16. */
+static void test_narrow_vectors(void **state)
+{
+    device dev = **(device **)state;
+    dev.vec = 8;
+    assert_int_equal(matrix_unit_for(&dev, PRECISION_BF16)->rows, 0);
+}
+
 /* The best precision has a unit of its own. */
 static void test_best(void **state)
 {
@@ -32,6 +40,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_units),
+        cmocka_unit_test(test_narrow_vectors),
         cmocka_unit_test(test_best),
     };
     return cmocka_run_group_tests_name("matrix_unit", tests, support_open_device,

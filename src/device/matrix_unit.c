@@ -7,6 +7,10 @@
 #ifdef __x86_64__
 #include <cpuid.h>
 #endif
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #ifdef __aarch64__
 #include <sys/auxv.h>
 #endif
@@ -39,6 +43,20 @@ static bool has_x86_bf16(const device *dev)
 #endif
 }
 
+/* The tile registers are Linux's to give, once for all threads of a process. */
+static bool has_x86_tiles(const device *dev)
+{
+#if defined(__x86_64__) && defined(__linux__)
+    enum { LEAF = 7, AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, REQUEST = 0x1023, TILE_DATA = 18 };
+    unsigned a, b, c, d = 0;
+    return has_x86_bf16(dev) && dev->vec == 16 && __get_cpuid_count(LEAF, 0, &a, &b, &c, &d) &&
+           d & AMX_BF16 && d & AMX_TILE && syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+#else
+    (void)dev;
+    return false;
+#endif
+}
+
 static bool has_arm_bf16(const device *dev)
 {
 #ifdef __aarch64__
@@ -62,14 +80,18 @@ static bool has_fma(const device *dev)
     return true;
 }
 
-/* The fastest first. Every device has the last. The plain unit computes what the bf16 units
+/* The fastest first. Every device has the last. The plain units compute what the bf16 units
  * compute, without their instructions, so that tests on any device cover everything else. */
 static const matrix_unit units[] = {
-    {"NVIDIA tf32 mma", PRECISION_TF32, 1, " -DNV_PTX", has_nvidia_tf32},
-    {"x86 vdpbf16ps", PRECISION_BF16, 2, " -DUNIT_X86_BF16", has_x86_bf16},
-    {"Arm bfdot", PRECISION_BF16, 2, " -DUNIT_ARM_BF16", has_arm_bf16},
-    {"plain bf16", PRECISION_BF16, 2, " -DUNIT_PLAIN_BF16", is_for_tests},
-    {"fp32 FMA", PRECISION_FP32, 1, "", has_fma},
+    {"NVIDIA tf32 mma", PRECISION_TF32, 1, 1, 0, 8, " -DNV_PTX", has_nvidia_tf32},
+    {"x86 AMX tdpbf16ps", PRECISION_BF16, 2, 16, 32, 16, " -DUNIT_X86_BF16 -DUNIT_X86_TILES",
+     has_x86_tiles},
+    {"x86 vdpbf16ps", PRECISION_BF16, 2, 1, 0, 2, " -DUNIT_X86_BF16", has_x86_bf16},
+    {"Arm bfdot", PRECISION_BF16, 2, 1, 0, 2, " -DUNIT_ARM_BF16", has_arm_bf16},
+    {"plain tiles", PRECISION_BF16, 2, 16, 32, 8, " -DUNIT_PLAIN_BF16 -DUNIT_PLAIN_TILES",
+     is_for_tests},
+    {"plain bf16", PRECISION_BF16, 2, 1, 0, 2, " -DUNIT_PLAIN_BF16", is_for_tests},
+    {"fp32 FMA", PRECISION_FP32, 1, 1, 0, 1, "", has_fma},
 };
 enum { COUNT = sizeof units / sizeof units[0] };
 

@@ -9,6 +9,9 @@ typedef struct matrix_unit {
     const char *name;                 /* for people: "NVIDIA tf32 mma" */
     enum precision precision;         /* what it rounds factors to */
     int steps;                        /* of a sum, that one lane of its vectors contains */
+    int lanes;                        /* that factors have a multiple of */
+    int rows;                         /* of its tile of sums; 0: of any tile of vector registers */
+    int speed;                        /* in multiply-adds, relative to the fp32 FMA */
     const char *definitions;          /* as in the name of a program (device/program.h) */
     bool (*is_in)(const device *dev); /* judged by what the device reports */
 } matrix_unit;

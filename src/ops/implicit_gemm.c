@@ -30,12 +30,13 @@ typedef struct register_tile {
 
 /* Eight rows divide the usual numbers of images and pixels; twelve leave a larger remainder. */
 static const register_tile tiles[] = {TILE(8, 256, 18, 8), TILE(6, 256, 18, 8),
-                                      TILE(12, 256, 12, 8), TILE(4, 256, 24, 8)};
-enum { DEFAULT_WIDE = 1, DEFAULT_NARROW = 2 };
+                                      TILE(12, 256, 12, 8), TILE(4, 256, 24, 8),
+                                      TILE(32, 128, 8, 16)};
+enum { DEFAULT_WIDE = 1, DEFAULT_NARROW = 2, DEFAULT_SQUARE = 5 };
 
 static int default_tile(const device *dev)
 {
-    return dev->vec == 16 ? DEFAULT_WIDE : DEFAULT_NARROW;
+    return dev->unit->rows ? DEFAULT_SQUARE : dev->vec == 16 ? DEFAULT_WIDE : DEFAULT_NARROW;
 }
 
 static const register_tile *tile_of(const device *dev, const convolution_call *call)
@@ -49,6 +50,8 @@ static const register_tile *tile_of(const device *dev, const convolution_call *c
 static bool fits_registers(const device *dev, const register_tile *tile)
 {
     int registers = dev->vec == 16 ? 32 : 16, sums = COLUMN_VECTORS * tile->rows;
+    if (dev->unit->rows)
+        return tile->rows == dev->unit->rows;
     return sums + COLUMN_VECTORS + 1 <= registers && 2 * sums >= registers;
 }
 
@@ -203,8 +206,9 @@ status implicit_gemm_batch(device *dev, const convolution_call *call, int batch,
 size_t implicit_gemm_packed_bytes(const device *dev, int steps, int columns)
 {
     size_t width = COLUMN_VECTORS * (size_t)dev->vec;
-    return divide_up((size_t)columns, width) * width * divide_up((size_t)steps, steps_of(dev)) *
-           sizeof(float);
+    size_t multiple = (size_t)dev->unit->lanes;
+    size_t lanes = divide_up((size_t)steps, steps_of(dev) * multiple) * multiple;
+    return divide_up((size_t)columns, width) * width * lanes * sizeof(float);
 }
 
 static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)

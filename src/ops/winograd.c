@@ -199,7 +199,7 @@ static double cost_of(const device *dev, const convolution_call *call, const fil
     bool rounds = rounds_factors(dev);
     tiling t = cut(call, f);
     double weights = (double)call->shape.cin * call->shape.cout;
-    double products = t.tiles * weights / dev->unit->steps;
+    double products = t.tiles * weights / dev->unit->speed;
     double moved = t.tiles * (double)(t.from.c + t.to.c) *
                    (!rounds    ? FLOAT
                     : gradient ? BOTH_ROUNDED
@@ -219,7 +219,7 @@ static bool suits(const device *dev, const convolution_call *call)
         if (supports(dev, &other) && cost_of(dev, call, &filters[i]) < own)
             return false;
     }
-    return own < convolution_products(call) / dev->unit->steps;
+    return own < convolution_products(call) / dev->unit->speed;
 }
 
 /* On a CPU a work-item handles a whole row of channels, on a GPU one vector of it. */
@@ -262,7 +262,7 @@ static status transform_weights(device *dev, const convolution_call *c, cl_mem o
 
 static status prepare(device *dev, const convolution_call *c, cl_mem prepared, error *err)
 {
-    enum { GROUP = 8, COLUMN_VECTORS = 2 }; /* as in the kernel */
+    enum { GROUP = 16, COLUMN_VECTORS = 2 }; /* as in the kernel */
     const filter *f = filter_of(c);
     tiling t = cut(c, f);
     size_t groups = divide_up((size_t)t.from.c, GROUP * (size_t)dev->unit->steps);
