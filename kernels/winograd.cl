@@ -264,6 +264,7 @@ INLINE void map_tile(global const real *map, global factor *out, int start, int 
 {
     const int tile = get_global_id(1), begin = get_global_id(0) * width;
     const place p = place_of(start + tile, oh, ow);
+#if ON_CPU
     const size_t image = (size_t)p.image * h * w;
     int pixels[A][A]; // of the image; -1: padding
     LOOP(int i = 0; i < from; i++)
@@ -271,14 +272,23 @@ INLINE void map_tile(global const real *map, global factor *out, int start, int 
             const int y = p.y + i - pad, x = p.x + j - pad;
             pixels[i][j] = y >= 0 && y < h && x >= 0 && x < w ? y * w + x : -1;
         }
+#endif
     for (int channel = begin; channel < min(c, begin + width); channel += VEC) {
         window d;
         LOOP(int i = 0; i < from; i++)
             LOOP(int j = 0; j < from; j++) {
+#if ON_CPU
+                const bool inside = pixels[i][j] >= 0;
+                const size_t pixel = image + pixels[i][j];
+#else
+                // On a GPU, a work-item has one vector of channels. The array would be in memory.
+                const int y = p.y + i - pad, x = p.x + j - pad;
+                const bool inside = y >= 0 && y < h && x >= 0 && x < w;
+                const size_t pixel = ((size_t)p.image * h + y) * w + x;
+#endif
                 d.at[i][j] = (vec)(0.0f);
-                if (pixels[i][j] >= 0)
-                    d.at[i][j] = real_load_part(map + (image + pixels[i][j]) * c + channel,
-                                                c - channel);
+                if (inside)
+                    d.at[i][j] = real_load_part(map + pixel * c + channel, c - channel);
             }
         transform_window(&d, from, A, which);
         store_factors(&d, out, tiles, tile, c, channel);
