@@ -7,38 +7,42 @@
 // for ky in [ky0, ky0 + rows) and kx in [kx0, kx0 + taps). The host leaves out taps that meet only
 // padding.
 
-// One work-item copies VEC of the `taps * c` elements of one window row.
+// Copies elements [at, at + VEC) of a window's row, of `length` elements. `from` is where the row
+// begins in the image's row `in`, which has `width` elements; others are padding.
+static inline void copy_window(global const real *in, global real *out, int at, int length,
+                               int from, int width)
+{
+    const int left = min(VEC, length - at);
+    if (left == VEC && from + at >= 0 && from + at + VEC <= width) {
+        real_store(real_load(in + from + at), out + at);
+        return;
+    }
+    for (int i = at; i < at + left; i++)
+        real_set(from + i >= 0 && from + i < width ? real_get(in + from + i) : 0.0f, out + i);
+}
+
+// A work-item of a GPU copies VEC of the `taps * c` elements of one window row, and one of a CPU
+// a whole window.
 kernel void im2col(global const real *x, global real *cols, int h, int w, int c, int oh, int ow,
                    int ky0, int rows, int kx0, int taps, int stride, int pad)
 {
-    const int row_length = taps * c;
-    const int at = get_global_id(0) * VEC;
-    if (at >= row_length)
-        return;
-    const int row = get_global_id(1);
-    const size_t pixel = get_global_id(2);
-    const int ox = pixel % ow;
-    const int oy = pixel / ow % oh;
-    const size_t n = pixel / ((size_t)oh * ow);
-
-    const int y = oy * stride - pad + ky0 + row;
-    // Counted in elements from the start of the image's row; positions outside [0, w * c) are
-    // padding.
-    const int from = (ox * stride - pad + kx0) * c + at;
-    const int left = min(VEC, row_length - at);
-    global real *out = cols + (pixel * rows + row) * row_length + at;
-
-    if (y < 0 || y >= h) {
-        real_store_part((vec)(0.0f), out, left);
-        return;
+    const int length = taps * c;
+    const uint pixel = get_global_id(2);
+    const int ox = pixel % ow, oy = pixel / ow % oh, n = pixel / (ow * oh);
+    const int from = (ox * stride - pad + kx0) * c;
+    for (int row = get_global_id(1); row < rows; row += get_global_size(1)) {
+        const int y = oy * stride - pad + ky0 + row;
+        const int width = y >= 0 && y < h ? w * c : 0;
+        global const real *in = x + ((size_t)n * h + y) * w * c;
+        global real *out = cols + ((size_t)pixel * rows + row) * length;
+        for (int at = get_global_id(0) * VEC; at < length; at += get_global_size(0) * VEC)
+#if ON_CPU
+            // The last vector overlaps the one before.
+            copy_window(in, out, max(0, min(at, length - VEC)), length, from, width);
+#else
+            copy_window(in, out, at, length, from, width);
+#endif
     }
-    global const real *in = x + (n * h + y) * (size_t)w * c;
-    if (left == VEC && from >= 0 && from + VEC <= w * c) {
-        real_store(real_load(in + from), out);
-        return;
-    }
-    for (int i = 0; i < left; i++)
-        real_set(from + i >= 0 && from + i < w * c ? real_get(in + from + i) : 0.0f, out + i);
 }
 
 // One work-item sums VEC channels of one pixel over all windows that contain it.

@@ -40,7 +40,7 @@
 // Taps that are multiplied at once. A unit whose sums go through memory after each product gets as
 // many as there is room for.
 #ifdef UNIT_TILES
-#define MOST_TAPS 16
+#define MOST_TAPS 8
 #else
 #define MOST_TAPS 1
 #endif
@@ -50,8 +50,9 @@ typedef struct sums {
 } sums;
 
 #if STEPS == 1
-// Copies `count` channels of a pixel.
-INLINE void copy_lanes(const global real *from, lane *to, int count)
+// Copies `count` channels of a pixel, and adds zeros up to a multiple of LANES lanes. `left` values
+// can be read.
+INLINE void copy_lanes(const global real *from, lane *to, int count, size_t left)
 {
     int i = 0;
     for (; i + VEC <= count; i += VEC)
@@ -77,13 +78,32 @@ typedef struct __attribute__((packed)) loose_lanes {
     lanes bits;
 } loose_lanes;
 
-INLINE void copy_lanes(const global real *from, lane *to, int count)
+#if VEC == LANES
+// Bits that keep the first `count` of 2 * VEC channels.
+INLINE lanes first_halves(int count)
+{
+    const lanes first = (lanes)(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const lanes low = as_lanes(first < (lanes)(count)), high = as_lanes(first + 1 < (lanes)(count));
+    return (low & 0xffff) | high << 16;
+}
+#endif
+
+INLINE void copy_lanes(const global real *from, lane *to, int count, size_t left)
 {
     int i = 0;
     for (; i + 2 * VEC <= count; i += 2 * VEC)
         lanes_store(((const global loose_lanes *)(from + i))->bits, to + IN_ROWS(0, i / 2));
+#if VEC == LANES
+    if (i < count && i + 2 * VEC <= left) {
+        const lanes bits = ((const global loose_lanes *)(from + i))->bits;
+        lanes_store(bits & first_halves(count - i), to + IN_ROWS(0, i / 2));
+        return;
+    }
+#endif
     for (; i < count; i += 2)
         to[IN_ROWS(0, i / 2)] = from[i] | (i + 1 < count ? (uint)from[i + 1] << 16 : 0);
+    for (i = (count + 1) / 2; i < lanes_in(count); i++)
+        to[IN_ROWS(0, i)] = 0;
 }
 
 INLINE lanes bits_of(const global real *pixel, int left)
@@ -373,10 +393,14 @@ INLINE block block_of(const geometry g, int row_block, int tiles, int panels)
     return b;
 }
 
+// A row that does not exist reads no pixel.
+#define OUTSIDE (-(1 << 16))
+
 // Where the block's rows read the source, before the tap's offset is added, and where they write
 // the target.
+#define PLACES (MAX_ROWS + VEC) // so that the last vector of rows is whole
 typedef struct places {
-    int y[MAX_ROWS], x[MAX_ROWS], image[MAX_ROWS];
+    int y[PLACES], x[PLACES], image[PLACES];
     size_t to[MAX_ROWS];
 } places;
 
@@ -401,7 +425,17 @@ INLINE void place_rows(const geometry g, const block b, places *p)
     }
     for (int r = b.rows; r < b.tiles * ROWS; r++)
         p->to[r] = p->to[b.rows - 1];
+    for (int r = b.rows; r < b.tiles * ROWS + VEC && r < PLACES; r++)
+        p->y[r] = OUTSIDE;
 }
+
+#if VEC == 1
+#define ints_load(p)     (*(p))
+#define ints_store(v, p) (*(p) = (v))
+#else
+#define ints_load(p)     JOIN(vload, VEC)(0, (p))
+#define ints_store(v, p) JOIN(vstore, VEC)((v), 0, (p))
+#endif
 
 // For one tap: the source pixel of each row, or -1 for padding. Returns a bit mask of the tiles
 // that have a row inside the image.
@@ -409,12 +443,14 @@ INLINE uint meet_tap(const geometry g, const block b, const places *p, int offse
                      int *from)
 {
     uint used = 0;
-    for (int r = 0; r < b.rows; r++) {
-        const int y = p->y[r] + offset_y, x = p->x[r] + offset_x;
-        const bool inside = y >= 0 && y < g.source_h && x >= 0 && x < g.source_w;
-        from[r] = inside ? p->image[r] + y * g.source_w + x : -1;
-        used |= (uint)inside << r / ROWS;
+    for (int r = 0; r < b.tiles * ROWS; r += VEC) {
+        const vec_mask y = ints_load(p->y + r) + offset_y, x = ints_load(p->x + r) + offset_x;
+        const vec_mask outside = y | x | (g.source_h - 1 - y) | (g.source_w - 1 - x);
+        const vec_mask pixel = ints_load(p->image + r) + y * g.source_w + x;
+        ints_store(pixel | outside >> 31, from + r);
     }
+    for (int r = 0; r < b.rows; r++)
+        used |= (uint)(from[r] >= 0) << r / ROWS;
     return used;
 }
 
@@ -429,41 +465,61 @@ typedef struct part {
 // Parts that are multiplied at a time.
 typedef struct chunk {
     part parts[MOST_TAPS];
+    int from[MOST_TAPS][PLACES]; // as in meet_tap
     int count, lanes;
     uint used; // by any of the parts
     bool far;  // the weights are too large for the cache, so panels are prefetched
 } chunk;
 
-// Gathers the source's factor of a part.
-INLINE void gather_rows(const global real *source, const geometry g, const block b, const part k,
+INLINE void clear_lanes(lane *row, int count)
+{
+    int i = 0;
+    for (; VEC <= LANES && i < count; i += VEC)
+        lanes_store((lanes)(0), row + IN_ROWS(0, i));
+    for (; i < count; i++)
+        row[IN_ROWS(0, i)] = 0;
+}
+
+// Gathers the source's factor of a part for the rows of a tile, from pixels from[ROWS].
+INLINE void gather_tile(const global real *source, const geometry g, const part *k,
                         const int *from, lane *a)
 {
-    for (int r = 0; r < b.tiles * ROWS; r++) {
-        lane *row = a + IN_ROWS(r, k.at);
-        int made = 0;
-        if (!(k.used >> r / ROWS & 1))
-            continue;
-        if (r < b.rows && from[r] >= 0) {
-            copy_lanes(source + (size_t)from[r] * g.source_c + k.c, row, k.count);
-            made = (k.count + STEPS - 1) / STEPS;
+    const size_t size = (size_t)g.images * g.source_h * g.source_w * g.source_c;
+    for (int i = 0; i < ROWS; i++) {
+        lane *row = a + IN_ROWS(i, k->at);
+        if (from[i] >= 0) {
+            const size_t at = (size_t)from[i] * g.source_c + k->c;
+            copy_lanes(source + at, row, k->count, size - at);
+        } else {
+            clear_lanes(row, lanes_in(k->count));
         }
-#ifdef UNIT_TILES
-        for (; made % VEC == 0 && made < lanes_in(k.count); made += VEC)
-            lanes_store((lanes)(0), row + IN_ROWS(0, made));
-#endif
-        for (; made < lanes_in(k.count); made++)
-            row[IN_ROWS(0, made)] = 0;
     }
 }
 
-// Where a part's panels are: packed by themselves, or copied.
+// A panel of each part's weights, ready to be multiplied: where it is, or copied if it was not
+// packed before. Units that multiply tiles only get weights that were.
 typedef struct panels {
     const global lane *packed[MOST_TAPS];
-    const lane *copied;
+#ifndef UNIT_TILES
+    lane copied[CHUNK * COLUMNS];
+#endif
 } panels;
 
+INLINE void make_panels(const chunk *k, const geometry g, int column, int left, panels *made)
+{
+    for (int i = 0; i < k->count; i++) {
+        const part *now = &k->parts[i];
+        const panel from = panel_of(now->tap, g, now->c, column);
+        made->packed[i] = now->tap.packed ? (const global lane *)from.at : 0;
+#ifndef UNIT_TILES
+        if (!now->tap.packed)
+            pack_panel(from, g, now->count, left, made->copied);
+#endif
+    }
+}
+
 // A tile of a block, number t and at the given column: partial[at[row]...] = (add ? partial : 0) +
-// the products of the chunk's parts that it uses, for `rows` rows and `left` columns. With `o`,
+// the products of its rows of a and the weights, for `rows` rows and `left` columns. With `o`,
 // these are the last products: the sums go there instead.
 #ifdef UNIT_TILES
 INLINE void multiply_tile(const lane *a, const chunk *k, const panels *b, int t,
@@ -490,9 +546,8 @@ INLINE void multiply_tile(const lane *a, const chunk *k, const panels *b, int t,
     for (int i = 0; i < k->count; i++) {
         const part *now = &k->parts[i];
         if (now->used >> t & 1)
-            add_to_sums(&tiles, (ulong)(a + IN_ROWS(row, now->at)), CHUNK,
-                        b->packed[i] ? (ulong)b->packed[i] : (ulong)(b->copied + now->at * COLUMNS),
-                        lanes_in(now->count));
+            add_to_sums(&tiles, (ulong)(a + IN_ROWS(0, now->at)), CHUNK,
+                        (ulong)b->packed[i], lanes_in(now->count));
     }
     store_sums(&tiles, sums, step);
     for (int i = 0; i < rows && o; i++) {
@@ -522,11 +577,10 @@ INLINE void multiply_tile(const lane *a, const chunk *k, const panels *b, int t,
         for (int i = 0; i < ROWS; i++)
             load_partial(partial + at[row + i] + column, left, &s.low[i], &s.high[i]);
     }
-    for (int i = 0; i < k->count; i++)
-        if (b->packed[i])
-            multiply_packed(a + IN_ROWS(row, 0), ROW_STEP, 1, b->packed[i], k->lanes, &s);
-        else
-            multiply(a + IN_ROWS(row, 0), ROW_STEP, 1, b->copied, k->lanes, &s);
+    if (b->packed[0])
+        multiply_packed(a, ROW_STEP, 1, b->packed[0], k->lanes, &s);
+    else
+        multiply(a, ROW_STEP, 1, b->copied, k->lanes, &s);
 #pragma unroll
     for (int i = 0; i < ROWS; i++)
         if (i < rows && !o) {
@@ -539,8 +593,8 @@ INLINE void multiply_tile(const lane *a, const chunk *k, const panels *b, int t,
 }
 #endif
 
-// The panel of part i that is multiplied after those at `column`: of this chunk or, after the last
-// column, of the next one, of which only the first part is known. NULL: it is not known.
+// What is multiplied after the panels at `column`: of a part of this chunk or, after the last
+// column, of the next one, of which only the first part is known; an empty panel if nothing is.
 INLINE panel next_panel(const geometry g, const block b, const chunk *k, int i, const part *next,
                         int column)
 {
@@ -553,26 +607,25 @@ INLINE panel next_panel(const geometry g, const block b, const chunk *k, int i, 
 // Adds a chunk's products to the sums at partial[at[row]...]. A tile that is not in `written` has
 // no sums yet, so the products replace what is there. While a panel is multiplied the next one is
 // prefetched, a part of it before each tile. next: the first part of the next chunk, or NULL.
-INLINE void multiply_panels(const lane *a, const geometry g, const block b, const chunk *k,
-                            const part *next, uint written, PARTIAL float *partial,
-                            const size_t *at, const output *o)
+INLINE void multiply_chunk(const global real *source, const geometry g, const block b,
+                           const chunk *k, const part *next, uint written, PARTIAL float *partial,
+                           const size_t *at, const output *o)
 {
-    lane factors[CHUNK * COLUMNS] IN_LINES;
+    lane a[ROWS_SIZE] IN_LINES;
+    panel soon[MOST_TAPS];
     const int tiles_used = popcount(k->used);
-    for (int p = 0; p < b.columns; p += COLUMNS) {
-        const int left = g.target_c - b.first_column - p;
-        panels now = {.copied = factors};
-        panel soon[MOST_TAPS];
-        for (int i = 0; i < k->count; i++) {
-            const part *part = &k->parts[i];
-            const panel from = panel_of(part->tap, g, part->c, b.first_column + p);
-            if (part->tap.packed)
-                now.packed[i] = (const global lane *)from.at;
-            else
-                pack_panel(from, g, part->count, left, factors + part->at * COLUMNS);
-            soon[i] = next_panel(g, b, k, i, next, b.first_column + p);
-        }
+    for (int i = 0; i < k->count; i++)
+        for (int t = 0; t < b.tiles; t++)
+            if (k->parts[i].used >> t & 1)
+                gather_tile(source, g, &k->parts[i], k->from[i] + t * ROWS,
+                            a + IN_ROWS(t * ROWS, 0));
+    for (int column = 0; column < b.columns; column += COLUMNS) {
+        const int left = g.target_c - b.first_column - column;
+        panels now;
         int done = 0;
+        make_panels(k, g, b.first_column + column, left, &now);
+        for (int i = 0; i < k->count; i++)
+            soon[i] = next_panel(g, b, k, i, next, b.first_column + column);
         for (int t = 0; t < b.tiles; t++)
             if (k->used >> t & 1) {
                 for (int i = 0; k->far && i < k->count; i++) {
@@ -581,8 +634,8 @@ INLINE void multiply_panels(const lane *a, const geometry g, const block b, cons
                                    lines * (done + 1) / tiles_used);
                 }
                 done++;
-                multiply_tile(a, k, &now, t, partial, at, min(b.rows - t * ROWS, ROWS), p, left,
-                              written >> t & 1, o);
+                multiply_tile(a + IN_ROWS(t * ROWS, 0), k, &now, t, partial, at,
+                              min(b.rows - t * ROWS, ROWS), column, left, written >> t & 1, o);
             }
     }
 }
@@ -626,31 +679,34 @@ INLINE void add_taps(const global real *source, const tap_weights first, const g
                      const block b, const places *p, uint written, PARTIAL float *partial,
                      const size_t *at, const output *o)
 {
-    lane a[ROWS_SIZE] IN_LINES;
-    int from[MAX_ROWS];
+    int from[PLACES];
     const int step = g.tap_step;
     const size_t tap_size = weights_in_tap(g, first.packed);
-    chunk k = {.far = tap_size * g.size * g.size >= FAR};
+    chunk k;
+    k.count = k.lanes = k.used = 0;
+    k.far = tap_size * g.size * g.size >= FAR;
     for (int ky = g.first_ky; ky < g.size; ky += step)
         for (int kx = g.first_kx; kx < g.size; kx += step) {
             const tap_weights tap = {first.at + (ky * g.size + kx) * tap_size, first.packed};
             const uint used = meet_tap(g, b, p, offset_of_tap(g, g.start_y, ky),
                                        offset_of_tap(g, g.start_x, kx), from);
             for (int c = 0; used && c < g.source_c; c += CHANNELS) {
-                part new = {tap, c, min(CHANNELS, g.source_c - c), k.lanes, used};
-                if (k.count == MOST_TAPS || k.lanes + lanes_in(new.count) > CHUNK) {
-                    multiply_panels(a, g, b, &k, &new, written, partial, at, 0);
+                const int count = min(CHANNELS, g.source_c - c);
+                part new = {tap, c, count, k.lanes, used};
+                if (k.count == MOST_TAPS || k.lanes + lanes_in(count) > CHUNK) {
+                    multiply_chunk(source, g, b, &k, &new, written, partial, at, 0);
                     written |= k.used;
                     k.count = k.lanes = k.used = new.at = 0;
                 }
-                gather_rows(source, g, b, new, from, a);
+                for (int r = 0; r < b.tiles * ROWS; r += VEC)
+                    ints_store(ints_load(from + r), k.from[k.count] + r);
                 k.parts[k.count++] = new;
-                k.lanes += lanes_in(new.count);
+                k.lanes += lanes_in(count);
                 k.used |= used;
             }
         }
     if (k.count > 0)
-        multiply_panels(a, g, b, &k, 0, written, partial, at, o);
+        multiply_chunk(source, g, b, &k, 0, written, partial, at, o);
     settle_rows(partial, at, b, written, k.used, o);
 }
 

@@ -70,9 +70,15 @@ static inline int3 resized_pixel(global const uchar *pixels, const pixel_source 
     const int step = image.layout ? 3 : 1;
     const int plane = image.layout ? 1 : image.width * image.height;
     const bool whole = image.part_width == 0;
-    const filter across = filter_make(whole ? image.width : image.part_width, w, x);
-    const filter down = filter_make(whole ? image.height : image.part_height, h, y);
+    const int part_width = whole ? image.width : image.part_width;
+    const int part_height = whole ? image.height : image.part_height;
     pixels += (image.top * image.width + image.left) * step;
+    if (part_width == w && part_height == h) {
+        pixels += (y * image.width + x) * step;
+        return (int3)(pixels[0], pixels[plane], pixels[2 * plane]);
+    }
+    const filter across = filter_make(part_width, w, x);
+    const filter down = filter_make(part_height, h, y);
     int kept[KEPT_TAPS];
     for (int i = 0; i < KEPT_TAPS && across.first + i < across.end; i++)
         kept[i] = filter_coefficient(across, across.first + i);

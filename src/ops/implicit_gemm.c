@@ -132,14 +132,15 @@ static blocking block(const device *dev, const convolution_call *c, convolution_
     }
 }
 
-/* Whether the weights are packed before the products, instead of by each block for itself. If they
- * change in each step, that pays only if it also converts them, for enough blocks. */
+/* Whether the weights are packed before the products, instead of by each block for itself. Units
+ * that multiply tiles need it. Otherwise, if the weights change in each step, it pays only if it
+ * also converts them, for enough blocks. */
 static bool packs(const device *dev, const convolution_call *call)
 {
     enum { ENOUGH = 3 };
     if (call->direction == CONVOLUTION_BACKWARD_WEIGHTS)
         return false;
-    return call->fixed ||
+    return call->fixed || dev->unit->rows ||
            (steps_of(dev) > 1 && block(dev, call, convolution_products_of(call, 1)).rows >= ENOUGH);
 }
 
