@@ -288,6 +288,15 @@ static void expect_names(run_store *store, const char *first, const char *second
     run_list_free(&list);
 }
 
+static void move(const char *from, const char *to)
+{
+    error err;
+    char *old = text_format("%s/%s", directory, from), *new = text_format("%s/%s", directory, to);
+    CHECK_OK(file_rename(old, new, &err));
+    free(old);
+    free(new);
+}
+
 /* A run whose directory gets another name stays one record, with what it logged; it replaces that
  * of a run which had the name before. A copy is another run. */
 static void test_renamed(void **state)
@@ -303,13 +312,64 @@ static void test_renamed(void **state)
     assert_int_not_equal(begin(store, "copy", true, 2, false), run);
     expect_names(store, "old", "copy");
     begin(store, "new", false, 0, false);
-    char *old = text_format("%s/old", directory), *new = text_format("%s/new", directory);
-    CHECK_OK(file_rename(old, new, &err));
+    move("old", "new");
     assert_int_equal(begin(store, "new", true, 2, true), run);
     expect_steps(store, run, 2);
     expect_names(store, "new", "copy");
-    free(old);
-    free(new);
+    run_store_close(store);
+}
+
+/* Begins a run with a directory and an event file of its own. */
+static int64_t begin_with_events(run_store *store, const char *name, const char *file)
+{
+    error err;
+    int64_t run = begin(store, name, false, 0, false);
+    CHECK_OK(run_store_add_artifact(store, run, "events", file, &err));
+    put_events(name, file);
+    return run;
+}
+
+/* Two runs that swap their names keep their records, whichever is resumed first; so does a run that
+ * made room for another one. */
+static void test_swapped(void **state)
+{
+    (void)state;
+    error err;
+    int64_t found;
+    run_store *store = open_store();
+    int64_t first = begin_with_events(store, "first", "events.1");
+    int64_t second = begin_with_events(store, "second", "events.2");
+    log_steps(store, first, 1, 2);
+    move("first", "aside");
+    move("second", "first");
+    move("aside", "second");
+    assert_int_equal(begin(store, "first", true, 2, true), second);
+    expect_names(store, "second", "first");
+    CHECK_OK(run_store_id(store, "second", &found, &err));
+    assert_int_equal(found, first);
+    assert_int_equal(begin(store, "second", true, 2, true), first);
+    expect_steps(store, first, 2);
+    move("first", "kept");
+    move("second", "first");
+    assert_int_equal(begin(store, "first", true, 2, true), first);
+    expect_names(store, "first", "kept");
+    run_store_close(store);
+}
+
+/* A copy that has a record keeps it when the original is removed. */
+static void test_copy_of_a_removed_run(void **state)
+{
+    (void)state;
+    error err;
+    run_store *store = open_store();
+    begin_with_events(store, "original", "events.1");
+    int64_t copy = begin_with_events(store, "copy", "events.2");
+    put_events("copy", "events.1");
+    char *original = text_format("%s/original", directory);
+    CHECK_OK(file_remove_tree(original, &err));
+    assert_int_equal(begin(store, "copy", true, 2, true), copy);
+    expect_names(store, "original", "copy");
+    free(original);
     run_store_close(store);
 }
 
@@ -838,6 +898,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_killed, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_list_and_delete, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_renamed, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_swapped, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_copy_of_a_removed_run, set_up,
+                                        support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_delete_all_or_nothing, set_up,
                                         support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_writers, set_up, support_files_tear_down),

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json_values.h"
 #include "base/text.h"
+#include "track/run_rename.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -134,59 +135,15 @@ static status forget(run_store *store, int64_t run, error *err)
     return database_run(&store->db, err, "DELETE FROM runs WHERE id = ?", "i", run);
 }
 
-/* A search for the record that a run had before its directory was renamed. */
-typedef struct earlier_name {
-    const char *store, *run; /* the directories */
-    int64_t id;              /* 0: not found */
-} earlier_name;
-
-/* Takes a row with the id and name of a run and one of its event files. No two starts write an
- * event file of the same name, so if this directory has the file and that of the name has not, the
- * run is here. */
-static status take_earlier(void *context, sqlite3_stmt *row, error *err)
-{
-    earlier_name *e = context;
-    const char *name, *file;
-    TRY(database_look(row, 1, &name, err));
-    TRY(database_look(row, 2, &file, err));
-    if (!name || !file || !file_is_name(file) || !file_exists_in(e->run, file))
-        return STATUS_OK;
-    char *earlier = text_format("%s/%s", name, file);
-    TRY(got_memory(earlier, err, e->run));
-    if (!file_may_exist_in(e->store, earlier))
-        e->id = sqlite3_column_int64(row, 0);
-    free(earlier);
-    return STATUS_OK;
-}
-
-/* Gives the record that the run has under an earlier name, if it has one, its present name. */
-static status follow_rename(run_store *store, const char *name, error *err)
-{
-    database *db = &store->db;
-    int64_t replaced;
-    char *run = text_format("%s/%s", store->directory, name);
-    earlier_name e = {store->directory, run, 0};
-    TRY(got_memory(run, err, name));
-    status result = database_each(db, take_earlier, &e, err,
-                                  "SELECT runs.id, name, file FROM artifacts JOIN runs ON id = run"
-                                  " WHERE kind = 'events' AND name <> ?",
-                                  "s", name);
-    free(run);
-    TRY(result);
-    if (e.id == 0)
-        return STATUS_OK;
-    TRY(run_store_id(store, name, &replaced, err));
-    TRY(forget(store, replaced, err));
-    return database_run(db, err, "UPDATE runs SET name = ? WHERE id = ?", "si", name, e.id);
-}
-
 /* Called within a transaction. A resumed run keeps the time of its first start. */
 static status put_run(run_store *store, const run_beginning *w, const char *config,
                       const char *summary, int64_t *run, error *err)
 {
     database *db = &store->db;
     int64_t step = (int64_t)w->step;
-    TRY(follow_rename(store, w->name, err));
+    int64_t lost;
+    TRY(run_rename_follow(store, w->name, &lost, err));
+    TRY(forget(store, lost, err));
     TRY(run_store_id(store, w->name, run, err));
     if (*run != 0 && w->resumed) {
         /* Test results go too: the best checkpoint of a resumed run is not tested yet. */
