@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run_directory.c: if two runs start with the same name, exactly one gets it and neither harms the
- * other. Leftovers of a killed start are removed, unless a process still locks them. */
+ * other. Leftovers of a killed start are removed, unless a process still locks them. A run is
+ * removed whole, or what is left of it is no longer under its name. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
 #include "train/run_directory.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -239,6 +242,59 @@ static void test_leftovers(void **state)
     free(linked);
 }
 
+static int good_unlinks = INT_MAX; /* calls that succeed before the others fail */
+
+int __real_unlink(const char *path);
+int __wrap_unlink(const char *path)
+{
+    if (good_unlinks-- > 0)
+        return __real_unlink(path);
+    errno = EACCES;
+    return -1;
+}
+
+/* Puts a run with three files in its place, and removes it. */
+static status remove_run(const fixture *f, int unlinks, error *why)
+{
+    error err;
+    char *below = text_format("%s/below", f->run);
+    CHECK_OK(file_make_directory(below, &err));
+    put_file(f->run, "config.json");
+    put_file(f->run, "last.safetensors");
+    put_file(below, "notes");
+    free(below);
+    good_unlinks = unlinks;
+    status result = run_directory_remove(f->run, why);
+    good_unlinks = INT_MAX;
+    return result;
+}
+
+/* Wherever the removal of a run ends, nothing is left under its name, and the next one removes the
+ * rest. */
+static void test_removal(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    int lock, failures = 0;
+    char *parent = file_parent(f->run);
+    while (remove_run(f, failures, &err) != STATUS_OK) {
+        CHECK_FAILS(STATUS_FAILED, "cannot be removed: Permission denied", STATUS_FAILED);
+        failures++;
+        assert_false(file_exists(f->run));
+        assert_int_not_equal(rmdir(parent), 0);
+        CHECK_OK(run_directory_remove(f->run, &err));
+        assert_int_equal(rmdir(parent), 0); /* it is empty */
+    }
+    assert_int_equal(failures, 3);
+    assert_int_equal(rmdir(parent), 0);
+    CHECK_OK(file_make_directory(f->run, &err));
+    assert_true(file_try_lock(f->run, &lock));
+    CHECK_FAILS(STATUS_FAILED, "another hcnn-cl", remove_run(f, INT_MAX, &err));
+    assert_true(holds(f->run, "last.safetensors") && holds(f->run, "below/notes"));
+    file_unlock(lock);
+    free(parent);
+}
+
 /* Removing an uncommitted directory, or one that cannot be locked, needs no descriptor. */
 static void test_without_descriptors(void **state)
 {
@@ -289,6 +345,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_two_starts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_own_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_leftovers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_removal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_descriptors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
     };

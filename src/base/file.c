@@ -472,8 +472,8 @@ status file_remove_tree(const char *path, error *err)
 status file_rename(const char *from, const char *to, error *err)
 {
     int reason = rename_synced(from, to);
-    return reason ? error_set(err, STATUS_FAILED, "%s: cannot be renamed to %s: %s", from, to,
-                              strerror(reason))
+    return reason ? error_set(err, STATUS_FAILED, "%s: cannot be renamed to %s: %s%s", from, to,
+                              strerror(reason), file_write_advice(reason))
                   : STATUS_OK;
 }
 

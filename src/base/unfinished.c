@@ -72,22 +72,36 @@ static status make_locked(const char *path, int *lock, bool *taken, error *err)
     return error_set(err, STATUS_FAILED, "%s: was removed by another process", path);
 }
 
-status unfinished_create(const char *name, const char *pattern, unfinished_visit *visit,
-                         void *context, char **path, int *lock, error *err)
+static char *temporary_name(const char *name, int number)
+{
+    return text_format("%s%s%ld-%d", name, mark, (long)getpid(), number);
+}
+
+status unfinished_visit_left(const char *name, const char *pattern, unfinished_visit *visit,
+                             void *context, error *err)
 {
     const char *slash = strrchr(name, '/');
     search s = {slash ? slash + 1 : name, pattern, visit, context};
     char *parent = file_parent(name);
+    TRY(got_memory(parent, err, name));
+    file_each(parent, visit_left, &s);
+    free(parent);
+    return STATUS_OK;
+}
+
+status unfinished_create(const char *name, const char *pattern, unfinished_visit *visit,
+                         void *context, char **path, int *lock, error *err)
+{
+    char *parent = file_parent(name);
     *path = NULL;
     *lock = -1;
     status result = parent ? file_make_directory(parent, err) : error_memory(err, name);
-    if (result == STATUS_OK)
-        file_each(parent, visit_left, &s);
     free(parent);
     TRY(result);
+    TRY(unfinished_visit_left(name, pattern, visit, context, err));
     bool taken = true;
     for (int number = 0; taken && number < MOST_ATTEMPTS; number++) {
-        char *tried = text_format("%s%s%ld-%d", name, mark, (long)getpid(), number);
+        char *tried = temporary_name(name, number);
         TRY(got_memory(tried, err, name));
         if (make_locked(tried, lock, &taken, err) == STATUS_OK) {
             *path = tried;
@@ -96,4 +110,23 @@ status unfinished_create(const char *name, const char *pattern, unfinished_visit
         free(tried);
     }
     return STATUS_FAILED; /* err says why the last attempt failed */
+}
+
+status unfinished_rename(const char *name, char **path, error *err)
+{
+    status result = STATUS_FAILED;
+    *path = NULL;
+    for (int number = 0; result != STATUS_OK && number < MOST_ATTEMPTS; number++) {
+        char *tried = temporary_name(name, number);
+        TRY(got_memory(tried, err, name));
+        bool taken = file_may_exist(tried);
+        result = file_rename(name, tried, err); /* never replaces one that is not empty */
+        if (result == STATUS_OK)
+            *path = tried;
+        else
+            free(tried);
+        if (!taken)
+            break;
+    }
+    return result;
 }

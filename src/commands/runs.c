@@ -9,6 +9,7 @@
 #include "track/record.h"
 #include "track/run_store.h"
 #include "track/run_values.h"
+#include "train/run_directory.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -115,10 +116,9 @@ done:
 static status remove_directory(const void *run, error *err)
 {
     const run_record *r = run;
-    int lock;
     struct stat info;
     if (!file_may_exist(r->directory))
-        return STATUS_OK;
+        return run_directory_remove(r->directory, err); /* the rest of an earlier removal */
     if (lstat(r->directory, &info) == 0 && S_ISLNK(info.st_mode))
         return error_set(err, STATUS_FAILED,
                          "%s: is a symbolic link, so the directory that it leads to is kept; "
@@ -130,10 +130,7 @@ static status remove_directory(const void *run, error *err)
             "%s: does not contain a config.json, so it is no longer a run directory and "
             "is kept; --keep-files deletes only the record",
             r->directory);
-    TRY(file_lock(r->directory, &lock, err));
-    status result = file_remove_tree(r->directory, err);
-    file_unlock(lock);
-    return result;
+    return run_directory_remove(r->directory, err);
 }
 
 static status delete_runs(const listing *l, error *err)

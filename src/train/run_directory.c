@@ -166,6 +166,65 @@ bool run_directory_is_there(const run_directory *d)
     return file_is_at(d->lock, d->path);
 }
 
+/* ---- Removing one ---- */
+
+static const char kept_to_the_last[] = "config.json"; /* what is left is known by it */
+
+typedef struct removal {
+    status result;
+    error *err;
+} removal;
+
+static void remove_entry(void *context, const char *name, const char *path)
+{
+    removal *r = context;
+    struct stat info;
+    if (r->result != STATUS_OK || strcmp(name, kept_to_the_last) == 0)
+        return;
+    if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        r->result = file_remove_tree(path, r->err);
+    else if (unlink(path) != 0)
+        r->result = file_error(r->err, path, "cannot be removed");
+}
+
+static void remove_all(removal *r, const char *directory)
+{
+    file_each(directory, remove_entry, r);
+    if (r->result == STATUS_OK)
+        r->result = file_remove_tree(directory, r->err);
+}
+
+/* Removes what an earlier removal left. */
+static void remove_rest(void *context, const char *directory)
+{
+    if (rmdir(directory) != 0 && file_may_exist_in(directory, kept_to_the_last))
+        remove_all(context, directory);
+}
+
+static status remove_locked(const char *path, error *err)
+{
+    char *temporary;
+    removal r = {STATUS_OK, err};
+    TRY(unfinished_rename(path, &temporary, err));
+    remove_all(&r, temporary);
+    free(temporary);
+    return r.result;
+}
+
+status run_directory_remove(const char *path, error *err)
+{
+    int lock;
+    removal r = {STATUS_OK, err};
+    TRY(unfinished_visit_left(path, NULL, remove_rest, &r, err));
+    TRY(r.result);
+    if (!file_may_exist(path))
+        return STATUS_OK;
+    TRY(file_lock(path, &lock, err));
+    status result = remove_locked(path, err);
+    file_unlock(lock);
+    return result;
+}
+
 bool run_directory_needs(const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -40,6 +40,12 @@ status run_directory_open(run_directory *d, const char *path, error *err);
  * removed, what is written by that path would destroy another run. */
 bool run_directory_is_there(const run_directory *d);
 
+/* Removes the directory of a run, and what an earlier removal or start of that name left. It gets a
+ * temporary name first, so a removal that is killed or fails leaves nothing that looks like a run;
+ * the next one, or the next start with the name, removes the rest. STATUS_FAILED if another process
+ * has locked it. A directory that does not exist is not an error. */
+status run_directory_remove(const char *path, error *err);
+
 /* Whether the path is one of the files in a run's directory without which it cannot be resumed. */
 bool run_directory_needs(const char *path);
 
