@@ -150,6 +150,28 @@ else
             "shut/runs.db: $denied" $command
     done
     chmod 755 shut shut/whole
+    chmod 555 shut/whole
+    check_run "a run whose directory may not be written is not resumed" 1 \
+        'shut/whole: cannot be written: Permission denied; make this directory writable' \
+        train --resume shut/whole --epochs 2
+    chmod 755 shut/whole
+    chmod 444 shut/whole/metrics.jsonl
+    check_run "... nor one whose metrics file may not be" 1 \
+        'whole/metrics.jsonl: cannot be written: Permission denied; make this file writable' \
+        train --resume shut/whole --epochs 2
+    chmod 644 shut/whole/metrics.jsonl
+    mkdir listless
+    head -c 307400 /dev/zero >listless/train.bin
+    head -c 122960 /dev/zero >listless/test.bin
+    seq 20 >listless/coarse_label_names.txt
+    seq 100 >listless/fine_label_names.txt
+    chmod 311 listless
+    check_run "a data set of known files that may not be listed is read" 0 'after step 1,' \
+        train $tiny --data listless --max-steps 1 --run listed
+    chmod 755 listless && rm listless/* && chmod 311 listless
+    check_run "... but without them the directory has to be listed" 1 \
+        'listless: cannot be listed: Permission denied' \
+        train $tiny --data listless --max-steps 1 --run unlisted
     chmod 444 shut/runs.db
     check_run "a run whose record may not be deleted" 1 'runs.db: .*readonly.*have to be writable' \
         runs --delete shut/whole
@@ -222,7 +244,7 @@ parameters:
     closed='Read-only file system; make its directory writable, or choose another place'
     check_run "a read-only place refuses a start" 1 "disk/new.*: $closed" \
         train $tiny --max-steps 1 --run disk/new
-    check_run "... and a resumed run" 1 "disk/whole/metrics.jsonl: cannot be written: $closed" \
+    check_run "... and a resumed run" 1 "disk/whole: cannot be written: Read-only file system; make this directory writable" \
         train --resume disk/whole --epochs 2
     check_run "... and an export" 1 "disk/copy.pth.*: cannot be written: $closed" \
         export good/whole/best.safetensors -o disk/copy.pth

@@ -53,6 +53,8 @@ static status unknown(const char *path, error *err)
     if (kind)
         return error_set(err, STATUS_FAILED, "%s: appears to be %s; --data accepts:%s", path,
                          kind->name, list);
+    if (file_exists(path) && access(path, R_OK) != 0)
+        return file_error(err, path, "cannot be listed");
     return error_set(err, STATUS_FAILED, "%s: %s; --data accepts:%s", path,
                      file_may_exist(path) ? "is not a data set in a known form" : "does not exist",
                      list);
@@ -85,10 +87,11 @@ static status open_form(const struct form *form, const char *path, dataset *open
     return opened->train.pixels ? STATUS_OK : measure(opened, err);
 }
 
-/* A directory that may not be searched has the files of no form. */
+/* A directory that may not be searched has the files of no form. Only a tree has to be listed,
+ * which says so itself. */
 static status check_access(const char *path, error *err)
 {
-    int needed = file_is_directory(path) ? R_OK | X_OK : R_OK;
+    int needed = file_is_directory(path) ? X_OK : R_OK;
     return !file_may_exist(path) || access(path, needed) == 0
                ? STATUS_OK
                : file_error(err, path, "cannot be opened");

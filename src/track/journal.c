@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,7 +17,14 @@ enum { DIGITS = 9 };
 
 static status fail(const journal *j, error *err)
 {
-    return file_write_error(err, j->path, errno);
+    int reason = errno;
+    /* The file is not replaced, so it has to be writable itself. */
+    if (reason == EACCES && file_exists(j->path))
+        return error_set(err, STATUS_FAILED,
+                         "%s: cannot be written: %s; make this file writable, or move it away to "
+                         "start a new one",
+                         j->path, strerror(reason));
+    return file_write_error(err, j->path, reason);
 }
 
 static status check_empty(const char *path, const struct stat *info, error *err)

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/unfinished.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -152,11 +153,24 @@ static void remove_unfinished(void *context, const char *name, const char *path)
         unlink(path);
 }
 
+/* Metrics go to a file that is there, so a directory that may not be written would be noticed only
+ * at the next checkpoint, perhaps after hours. */
+static status check_writable(const char *path, error *err)
+{
+    return access(path, W_OK | X_OK) == 0
+               ? STATUS_OK
+               : error_set(err, STATUS_FAILED,
+                           "%s: cannot be written: %s; make this directory writable, or move the "
+                           "run to another place",
+                           path, strerror(errno));
+}
+
 status run_directory_open(run_directory *d, const char *path, error *err)
 {
     *d = (run_directory){.path = text_format("%s", path), .lock = -1};
     TRY(got_memory(d->path, err, path));
     TRY(file_lock(path, &d->lock, err));
+    TRY(check_writable(path, err));
     file_each(path, remove_unfinished, NULL);
     return STATUS_OK;
 }

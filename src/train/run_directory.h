@@ -33,7 +33,7 @@ status run_directory_begin(run_directory *d, error *err);
 status run_directory_commit(run_directory *d, error *err);
 
 /* Opens and locks the directory of an existing run, and removes files that a killed process did not
- * finish. */
+ * finish. STATUS_FAILED if the directory cannot be written. */
 status run_directory_open(run_directory *d, const char *path, error *err);
 
 /* Whether an opened or committed directory still has its path. If it was renamed, replaced or
