@@ -736,6 +736,10 @@ static void test_locked_for_writing(void **state)
     run_store_close(store);
 }
 
+/* Another program, or a debugger, may pause this process, which then waits too long: tests of
+ * waiting times try again. */
+enum { PAUSES = 5 };
+
 /* While another program locks the file exclusively, opening waits exactly as long as it should. */
 static void test_locked_exclusively(void **state)
 {
@@ -750,11 +754,15 @@ static void test_locked_exclusively(void **state)
         sqlite3_exec(other, "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE", NULL, NULL, NULL),
         SQLITE_OK);
     for (int create = 0; create < 2; create++) {
-        double before = clock_now();
-        CHECK_FAILS(STATUS_FAILED, "runs.db: database is locked; end the program that is using",
-                    database_open(path, &form, create, &db, &err));
-        double waited = clock_now() - before;
-        assert_true(waited >= 0.5 && waited < 1);
+        double waited = 1;
+        for (int tries = 0; tries < PAUSES && waited >= 1; tries++) {
+            double before = clock_now();
+            CHECK_FAILS(STATUS_FAILED, "runs.db: database is locked; end the program that is using",
+                        database_open(path, &form, create, &db, &err));
+            waited = clock_now() - before;
+            assert_true(waited >= 0.5);
+        }
+        assert_true(waited < 1);
     }
     sqlite3_close(other);
     CHECK_OK(database_open(path, &form, true, &db, &err));
@@ -787,7 +795,8 @@ static void test_told_of_a_wait(void **state)
     CHECK_FAILS(STATUS_FAILED, "locked", run_store_log(store, run, metrics, 1, &err));
     assert_string_equal(told, "");
     run_store_set_patience(store, 2500);
-    CHECK_FAILS(STATUS_FAILED, "locked", run_store_log(store, run, metrics, 1, &err));
+    for (int tries = 0; tries < PAUSES && !*told; tries++)
+        CHECK_FAILS(STATUS_FAILED, "locked", run_store_log(store, run, metrics, 1, &err));
     assert_non_null(strstr(told, "runs.db: another program has locked it; waiting at most 2 s"));
     sqlite3_close(other);
     run_store_close(store);

@@ -93,6 +93,7 @@ static status bind(database *db, sqlite3_stmt *statement, const char *kinds, va_
 status database_prepare(database *db, sqlite3_stmt **statement, const char *sql, error *err)
 {
     *statement = NULL;
+    errno = 0;
     return sqlite3_prepare_v2(db->handle, sql, -1, statement, NULL) == SQLITE_OK ? STATUS_OK
                                                                                  : fail(db, err);
 }
