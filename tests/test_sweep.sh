@@ -365,6 +365,12 @@ check "... the best run's" grep -Eq '^{"best":{"run":"it.s \\"one\\"-00[1-3]","o
 cp "$scratch/out" json.out
 check_run "--summary shows the same" 0 '^best: it.s "one"-00' sweep "it's \"one\"" --summary
 command=$(tail -n 1 "$scratch/out")
+check_run "a report shows its runs" 0 '^page.html: 3 runs$' \
+    report --store runs/runs.db --sweep "it's \"one\"" -o page.html
+check "... without a message" [ ! -s "$scratch/err" ]
+check_run "a run is forgotten" 0 '002: deleted' runs --delete --keep-files "it's \"one\"-002"
+check_run "... and the report names it" 0 'does not have the run it.s "one"-002 of a finished trial' \
+    report --store runs/runs.db --sweep "it's \"one\"" -o page.html
 # Runs the command as if typed, with this program as hcnn-cl.
 type_it() {
     mkdir -p bin && ln -sf "$program" bin/hcnn-cl

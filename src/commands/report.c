@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { LONGEST_WATCH = 24 * 60 * 60, NAPS_A_SECOND = 10 };
@@ -101,7 +102,20 @@ done:
     return result;
 }
 
-/* Adds a sweep and the runs of its trials; a trial that failed early has no run. */
+/* A trial that did not finish may have no run. */
+static void warn_of_lost_run(const page *p, const char *store, const json_t *trial)
+{
+    error text;
+    if (strcmp(json_string_value(json_object_get(trial, "state")), "finished") != 0)
+        return;
+    error_set(&text, STATUS_FAILED,
+              "%s: the store does not have the run %s of a finished trial, which was renamed or "
+              "deleted; the report shows the trial without it",
+              store, json_string_value(json_object_get(trial, "run")));
+    warn(p, text.message);
+}
+
+/* Adds a sweep and the runs of its trials. */
 static status add_sweep(page *p, const report_options *o, error *err)
 {
     option_row options[TRAIN_ROWS];
@@ -118,7 +132,9 @@ static status add_sweep(page *p, const report_options *o, error *err)
         const char *name = json_string_value(json_object_get(trial, "run"));
         TRY_OR_DONE(run_store_id(store, name, &id, err));
         error why;
-        if (id != 0 && add_named(p, store, name, &why) != STATUS_OK)
+        if (id == 0)
+            warn_of_lost_run(p, o->store, trial);
+        else if (add_named(p, store, name, &why) != STATUS_OK)
             warn(p, why.message);
     }
 done:
