@@ -206,13 +206,17 @@ static void remove_all(removal *r, const char *directory)
     file_each(directory, remove_entry, r);
     if (r->result == STATUS_OK)
         r->result = file_remove_tree(directory, r->err);
+    if (r->result != STATUS_OK)
+        error_suffix(r->err, r->result, "; after that, the same command removes the rest");
 }
 
 /* Removes what an earlier removal left. */
 static void remove_rest(void *context, const char *directory)
 {
-    if (rmdir(directory) != 0 && file_may_exist_in(directory, kept_to_the_last))
-        remove_all(context, directory);
+    removal *r = context;
+    if (r->result == STATUS_OK && rmdir(directory) != 0 &&
+        file_may_exist_in(directory, kept_to_the_last))
+        remove_all(r, directory);
 }
 
 static status remove_locked(const char *path, error *err)

@@ -251,7 +251,8 @@ class Scenario:
             wrong.append(f"no message with exit code {code}: {err[-300:]}")
         if "(null)" in err + out:
             wrong.append(f"(null): {err[-300:]}")
-        short = inject.startswith(("from:open:", "from:memory:")) or "completes it" in err
+        short = inject.startswith(("from:open:", "from:memory:")) or bool(
+            re.search("completes it|removes the rest", err))
         wrong += self.check_files(work, code == 0, said, short)
         if code != 0:
             wrong += self.next_start(work)

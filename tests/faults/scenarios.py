@@ -67,5 +67,8 @@ SCENARIOS = [
     scenario("runs", [FIRST], ["runs"]),
     scenario("runs-add", [FIRST, lambda place: (place / "runs/runs.db").unlink()],
              ["runs", "--add", "runs/first"], grown=["*runs.db"]),
+    scenario("runs-delete", [FIRST], ["runs", "--delete", "runs/first"],
+             swept=["runs/first.new-*"], grown=["*runs.db"],
+             refusal="the store does not have a run runs/first"),
     scenario("report", [FIRST], ["report", "runs/first", "-o", "out.html"]),
 ]
