@@ -7,6 +7,7 @@
 #include "check.h"
 #include "support.h"
 #include "track/run_store.h"
+#include "track/tracking.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -802,6 +803,45 @@ static void test_told_of_a_wait(void **state)
     run_store_close(store);
 }
 
+/* A run that finds the store locked keeps its values, and says so only if that lasts. */
+static void test_locked_for_a_moment(void **state)
+{
+    (void)state;
+    enum { LONG = 31 };
+    error err;
+    sqlite3 *other;
+    run_store *store = open_store();
+    run_metric values[] = {{"loss", 1, 1.0}, {"loss", 2, 0.5}};
+    tracking k = {.note = take_message,
+                  .store = store,
+                  .run = begin(store, "a", false, 0, false),
+                  .waiting = values,
+                  .count = 2,
+                  .capacity = 2};
+    *told = '\0';
+    run_store_set_patience(store, 1);
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    tracking_flush(&k);
+    tracking_file(&k, "checkpoint", "best.safetensors");
+    assert_string_equal(told, "");
+    assert_true(k.locked_since > 0);
+    k.locked_since -= LONG;
+    tracking_flush(&k);
+    assert_non_null(strstr(told, "runs.db: database is locked; end the program"));
+    sqlite3_close(other);
+    assert_int_equal(k.count, 2);
+    tracking_flush(&k);
+    assert_int_equal(k.count, 0);
+    assert_true(k.locked_since == 0);
+    expect_steps(store, k.run, 2);
+    int64_t files = 0;
+    CHECK_OK(database_number(&store->db, &files, &err, "SELECT count(*) FROM artifacts", ""));
+    assert_int_equal(files, 1);
+    assert_int_equal(k.files.count, 0);
+    run_store_close(store);
+}
+
 /* Zeros overwrite everything after the header. */
 static void test_damaged(void **state)
 {
@@ -920,6 +960,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_locked_for_writing, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_locked_exclusively, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_told_of_a_wait, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_locked_for_a_moment, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_finish_is_whole, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_name_with_a_path, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_statements, set_up, support_files_tear_down),

@@ -113,6 +113,11 @@ void run_store_set_patience(run_store *store, int milliseconds)
     store->db.patience = milliseconds;
 }
 
+bool run_store_is_locked(const run_store *store)
+{
+    return sqlite3_errcode(store->db.handle) == SQLITE_BUSY;
+}
+
 double run_store_now(void)
 {
     struct timespec now;

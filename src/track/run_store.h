@@ -33,6 +33,8 @@ void run_store_close(run_store *store); /* NULL is fine */
 /* Milliseconds that a call waits for another process that writes, before it fails; 30000 after
  * opening. */
 void run_store_set_patience(run_store *store, int milliseconds);
+/* Whether the last call failed because another program has locked the store. */
+bool run_store_is_locked(const run_store *store);
 /* The current time in seconds since 1970. */
 double run_store_now(void);
 

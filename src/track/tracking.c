@@ -40,15 +40,39 @@ void tracking_check(tracking *k, status result)
 
 /* ---- Lines ---- */
 
-/* Writes the waiting values to the store. */
+/* Whether another program has locked the store for as long as a command waits. Until then nothing
+ * is lost, because the values wait, too. */
+static bool is_locked_for_long(tracking *k)
+{
+    double now = clock_now();
+    if (k->locked_since == 0)
+        k->locked_since = now;
+    return now - k->locked_since >= LAST_PATIENCE / 1e3;
+}
+
+static status put_files(tracking *k)
+{
+    for (size_t i = 0; i + 1 < k->files.count; i += 2)
+        TRY(run_store_add_artifact(k->store, k->run, k->files.texts[i], k->files.texts[i + 1],
+                                   &k->why));
+    words_free(&k->files);
+    return STATUS_OK;
+}
+
+/* Writes the waiting values and files to the store. */
 static void flush_values(tracking *k)
 {
     status result = run_store_log(k->store, k->run, k->waiting, k->count, &k->why);
-    tracking_check(k, result);
-    if (result == STATUS_OK)
+    if (result == STATUS_OK) {
         k->count = 0;
-    else
-        k->flushed += RETRY_SECONDS;
+        k->locked_since = 0;
+        result = put_files(k);
+    }
+    if (result == STATUS_OK)
+        return;
+    k->flushed += RETRY_SECONDS;
+    if (!run_store_is_locked(k->store) || is_locked_for_long(k))
+        tracking_check(k, result);
 }
 
 void tracking_flush(tracking *k)
@@ -210,10 +234,21 @@ void tracking_open(tracking *k, const char *directory)
     free(path);
 }
 
+/* Keeps a file for the next flush. */
+static status keep_file(tracking *k, const char *kind, const char *file)
+{
+    TRY(words_add(&k->files, kind, strlen(kind), &k->why));
+    return words_add(&k->files, file, strlen(file), &k->why);
+}
+
 void tracking_file(tracking *k, const char *kind, const char *file)
 {
-    if (k->run != 0)
-        tracking_check(k, run_store_add_artifact(k->store, k->run, kind, file, &k->why));
+    if (k->run == 0)
+        return;
+    status result = run_store_add_artifact(k->store, k->run, kind, file, &k->why);
+    if (result != STATUS_OK && run_store_is_locked(k->store))
+        result = keep_file(k, kind, file);
+    tracking_check(k, result);
 }
 
 /* ---- The end ---- */
@@ -225,8 +260,10 @@ static void end_record(tracking *k, enum run_state state, const char *message)
     run_store_set_patience(k->store, LAST_PATIENCE);
     status result =
         run_store_finish(k->store, k->run, k->waiting, k->count, state, message, &k->why);
-    if (result == STATUS_OK)
+    if (result == STATUS_OK) {
+        tracking_check(k, put_files(k));
         return;
+    }
     error_suffix(&k->why, result,
                  "; the store does not know how this run ended: `hcnn-cl runs --add RUN` adds it");
     if (k->note)
@@ -243,5 +280,6 @@ void tracking_end(tracking *k, enum run_state state, const char *message)
     event_file_close(k->events);
     run_store_close(k->store);
     free(k->waiting);
+    words_free(&k->files);
     *k = (tracking){0};
 }

@@ -4,6 +4,7 @@
  * If something there cannot be opened or written, a note says so once, and the run continues. */
 #pragma once
 
+#include "base/text.h"
 #include "data/image.h"
 #include "track/event_file.h"
 #include "track/metric_lines.h"
@@ -19,7 +20,10 @@ typedef struct tracking {
     event_file *events;
     run_metric *waiting; /* [capacity] values for the next flush, of which count are used */
     size_t count, capacity;
+    words files;    /* that wait as well: kind and name in turn */
     double flushed; /* clock_now() of the last flush */
+    double
+        locked_since; /* the same, of the first flush that found the store locked; 0: it is not */
     bool complained;
     error why; /* the last failure */
 } tracking;
