@@ -447,14 +447,13 @@ static void test_no_thread(void **state)
     error err;
     loader *from;
     const loader_options options = {.batch_size = 4, .threads = 2};
-    CHECK_OK(loader_create((image_subset){&f->set, NULL, FILES}, &options, &from, &err));
     no_threads = true;
-    status result = loader_start(from, 0, 0, &err);
+    status result = loader_create((image_subset){&f->set, NULL, FILES}, &options, &from, &err);
     no_threads = false;
     CHECK_FAILS(STATUS_FAILED, "cannot be started: Resource temporarily unavailable; free memory",
                 result);
     assert_true(err.shortage);
-    loader_free(from);
+    assert_null(from);
 }
 
 /* Without a list of broken images, the first one is an error. */
