@@ -26,28 +26,26 @@
 #define MAX_ROWS      (MAX_TILES * ROWS)
 #define MOST_BY_PLACE 64              // pixels of a small map
 #define CHANNELS      (CHUNK * STEPS) // steps of the sum in a chunk
-// Where lane (row, k) of the gathered factor is, and how many lanes it has. Rows are not a power of
-// two apart, so that they do not compete for the same cache set.
+
+// IN_ROWS: where lane (row, k) of the gathered factor is. ROWS_SIZE: the size of that factor in
+// lanes. MOST_TAPS: taps that are multiplied at once. A unit whose sums go through memory after
+// each product gets as many taps as there is room for.
 #ifdef UNIT_TILES
 #define IN_ROWS(row, k) IN_TILES(row, k, CHUNK)
 #define ROWS_SIZE       (MAX_ROWS * CHUNK)
+#define MOST_TAPS       8
 #else
+// Rows are not a power of two apart, so that they do not compete for the same cache set.
 #define ROW_STEP        (CHUNK + 16)
 #define IN_ROWS(row, k) ((row) * ROW_STEP + (k))
 #define ROWS_SIZE       (MAX_ROWS * ROW_STEP)
-#endif
+#define MOST_TAPS       1
 
-// Taps that are multiplied at once. A unit whose sums go through memory after each product gets as
-// many as there is room for.
-#ifdef UNIT_TILES
-#define MOST_TAPS 8
-#else
-#define MOST_TAPS 1
-#endif
-
+// A tile of sums, in registers.
 typedef struct sums {
     vec low[ROWS], high[ROWS];
 } sums;
+#endif
 
 #if STEPS == 1
 // Copies `count` channels of a pixel, and adds zeros up to a multiple of LANES lanes. `left` values

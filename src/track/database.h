@@ -10,8 +10,8 @@
 #include <jansson.h>
 #include <sqlite3.h>
 
-/* Is called, unless it is NULL, if a statement has waited for another program for 2 s and goes on
- * waiting, with a message that says so. */
+/* When a statement has waited 2 s for another program, `call` gets a message that says so. It may
+ * be NULL. */
 typedef struct database_note {
     void (*call)(void *context, const char *message);
     void *context;

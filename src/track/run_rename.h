@@ -6,6 +6,7 @@
 #include "track/run_store.h"
 
 /* Gives the record of the run in the directory `name` that name, if it has another one. The record
- * that had the name before gets that of the directory in which its run is now. *lost is that record
- * if there is no such directory, else 0; the caller deletes it. Called within a transaction. */
+ * that had the name before gets that of the directory in which its run is now. If there is no such
+ * directory, *lost is that record, and the caller deletes it; otherwise *lost is 0. Call this
+ * within a transaction. */
 status run_rename_follow(run_store *store, const char *name, int64_t *lost, error *err);
