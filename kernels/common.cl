@@ -116,8 +116,15 @@ static inline vec widen(JOIN(ushort, VEC) bits)
 
 static inline JOIN(ushort, VEC) narrow(vec v)
 {
+#if defined(UNIT_X86_BF16) && VEC >= 8
+    // It takes subnormal numbers for zero, like the products of matrix_unit.cl.
+    JOIN(ushort, VEC) bits;
+    __asm__("vcvtneps2bf16 %1, %0" : "=v"(bits) : "v"(v));
+    return bits;
+#else
     const JOIN(uint, VEC) bits = JOIN(as_uint, VEC)(v), rounded = bits + 0x7fff + (bits >> 16 & 1);
     return JOIN(convert_ushort, VEC)(select(rounded, bits | 0x400000, isnan(v)) >> 16);
+#endif
 }
 #endif
 #elif defined HALF_STORAGE
@@ -421,19 +428,21 @@ INLINE span span_of_tap(int k, int length, int out, int stride, int pad)
 // source pixel of tap (ky, kx) is q * source_step + offset, and the result's pixel is
 // q * target_step + start. The taps that contribute to a pixel are tap_step apart and begin with
 // (first_ky, first_kx). The weights of a tap are [target_c][source_c] if `transposed`, else
-// [source_c][target_c].
+// [source_c][target_c]. `run` pixels of the source, side by side, count as one tap: 1, or all
+// `size` of a window's row.
 typedef struct geometry {
     int images, grid_h, grid_w;
     int source_h, source_w, source_c, source_step;
     int target_h, target_w, target_c, target_step, start_y, start_x;
     int size, pad, tap_step, first_ky, first_kx;
     bool transposed;
+    int run;
 } geometry;
 
 INLINE geometry forward_geometry(const shapes s)
 {
     return (geometry){s.n,  s.oh,   s.ow, s.h, s.w,    s.cin, s.stride, s.oh, s.ow, s.cout,
-                      1,    0,      0,    s.size, s.pad, 1,   0,        0,    false};
+                      1,    0,      0,    s.size, s.pad, 1,   0,        0,    false, 1};
 }
 
 // The geometry of the data gradient for one class of pixels of x. All pixels of a class have the
@@ -445,7 +454,8 @@ INLINE geometry backward_geometry(const shapes s, int place)
     const int grid_h = (s.h - y + s.stride - 1) / s.stride;
     const int grid_w = (s.w - x + s.stride - 1) / s.stride;
     return (geometry){s.n, grid_h, grid_w, s.oh, s.ow, s.cout, 1, s.h, s.w, s.cin, s.stride, y, x,
-                      s.size, s.pad, s.stride, (y + s.pad) % s.stride, (x + s.pad) % s.stride, true};
+                      s.size, s.pad, s.stride, (y + s.pad) % s.stride, (x + s.pad) % s.stride,
+                      true, 1};
 }
 
 // The offset of a tap along one axis, given the start on that axis.

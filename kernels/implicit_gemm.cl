@@ -130,21 +130,7 @@ typedef struct panel {
     int rows, lines;
 } panel;
 
-// Floats and reals in a cache line; true for nearly all processors, harmless for others.
 #define IN_LINES __attribute__((aligned(64)))
-enum { LINE = 16, REALS_IN_LINE = LINE * sizeof(float) / sizeof(real) };
-
-// Prefetches a cache line, but only if the compiler is PoCL's, which is recognised by its macro:
-// SPIR-V cannot express the builtin, and Mesa's translator to SPIR-V ends the process when it meets
-// it.
-#if defined(POCL_DEVICE_ADDRESS_BITS) && defined(__has_builtin)
-#if __has_builtin(__builtin_prefetch)
-#define PREFETCH(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
-#endif
-#endif
-#ifndef PREFETCH
-#define PREFETCH(p)
-#endif
 
 // The size of weights, in lanes, from which prefetching them pays. Instructions that multiply tiles
 // read a line each cycle, and leave no room for needless ones.
@@ -238,11 +224,12 @@ typedef float result;
 #endif
 
 // Unfinished sums are floats. If the target is float too, they are kept in it. Otherwise they are
-// kept in private memory with rows of PARTIAL_STEP, since storing them as halves would round them
-// after every chunk.
+// kept in private memory, since storing them as halves would round them after every chunk: there a
+// panel's sums follow each other, [panels][rows][COLUMNS], so that a tile is in one page.
+// IN_PARTIAL: where a column of a row is.
 #ifdef SMALL_RESULTS
-#define PARTIAL      private
-#define PARTIAL_STEP (MAX_PANELS * COLUMNS + 16)
+#define PARTIAL            private
+#define IN_PARTIAL(column) ((column) / COLUMNS * MAX_ROWS * COLUMNS + (column) % COLUMNS)
 
 #define load_partial_vec(from, left) vec_load(from)
 
@@ -259,6 +246,7 @@ INLINE void store_partial(vec low, vec high, float *to, int left)
 }
 #else
 #define PARTIAL                             global
+#define IN_PARTIAL(column)                  (column)
 #define load_partial_vec(from, left)        vec_load_part(from, left)
 #define load_partial(from, left, low, high) load_row(from, left, low, high)
 #define store_partial(low, high, to, left)  store_row(low, high, to, left)
@@ -325,15 +313,16 @@ typedef struct tap_weights {
 // target, both the first of a chunk and of a panel.
 INLINE panel panel_of(const tap_weights tap, const geometry g, int c, int column)
 {
-    const int channels = min(CHANNELS, g.source_c - c), columns = min(COLUMNS, g.target_c - column);
+    const int tap_c = g.run * g.source_c;
+    const int channels = min(CHANNELS, tap_c - c), columns = min(COLUMNS, g.target_c - column);
     if (tap.packed) {
-        const size_t before = (size_t)(column / COLUMNS) * lanes_in(g.source_c) + c / STEPS;
+        const size_t before = (size_t)(column / COLUMNS) * lanes_in(tap_c) + c / STEPS;
         const panel p = {tap.at + before * COLUMNS, 0, 1,
                          (lanes_in(channels) * COLUMNS + LINE - 1) / LINE};
         return p;
     }
     if (g.transposed) {
-        const panel p = {tap.at + (size_t)column * g.source_c + c, g.source_c, columns,
+        const panel p = {tap.at + (size_t)column * tap_c + c, tap_c, columns,
                          (channels + LINE - 1) / LINE};
         return p;
     }
@@ -402,17 +391,16 @@ typedef struct places {
     size_t to[MAX_ROWS];
 } places;
 
-// Computed once for each row, because divisions cost as much as a dozen multiply-adds of a whole
-// vector.
+// Divisions cost as much as a dozen multiply-adds of a whole vector, so only the first row's place
+// is computed by them.
 INLINE void place_rows(const geometry g, const block b, places *p)
 {
     const int pixels = g.grid_h * g.grid_w;
     const bool by_place = g.size > 1 && pixels <= MOST_BY_PLACE;
+    const int q = by_place ? b.first_row / g.images : b.first_row % pixels;
+    int image = by_place ? b.first_row % g.images : b.first_row / pixels;
+    int y = q / g.grid_w, x = q % g.grid_w;
     for (int r = 0; r < b.rows; r++) {
-        const int row = b.first_row + r;
-        const int image = by_place ? row % g.images : row / pixels;
-        const int q = by_place ? row / g.images : row % pixels;
-        const int y = q / g.grid_w, x = q % g.grid_w;
         p->y[r] = y * g.source_step;
         p->x[r] = x * g.source_step;
         p->image[r] = image * g.source_h * g.source_w;
@@ -420,6 +408,16 @@ INLINE void place_rows(const geometry g, const block b, places *p)
                     x * g.target_step + g.start_x) *
                        g.target_c +
                    b.first_column;
+        if (by_place && ++image < g.images)
+            continue;
+        image = by_place ? 0 : image;
+        if (++x < g.grid_w)
+            continue;
+        x = 0;
+        if (++y < g.grid_h)
+            continue;
+        y = 0;
+        image++;
     }
     for (int r = b.rows; r < b.tiles * ROWS; r++)
         p->to[r] = p->to[b.rows - 1];
@@ -435,16 +433,19 @@ INLINE void place_rows(const geometry g, const block b, places *p)
 #define ints_store(v, p) JOIN(vstore, VEC)((v), 0, (p))
 #endif
 
-// For one tap: the source pixel of each row, or -1 for padding. Returns a bit mask of the tiles
-// that have a row inside the image.
+// For one tap: the source pixel of each row, or -1 for padding. A run of pixels may begin or end
+// in the padding beside the image, so `pad` is added to its first pixel. Returns a bit mask of the
+// tiles that have a row inside the image.
 INLINE uint meet_tap(const geometry g, const block b, const places *p, int offset_y, int offset_x,
                      int *from)
 {
     uint used = 0;
     for (int r = 0; r < b.tiles * ROWS; r += VEC) {
         const vec_mask y = ints_load(p->y + r) + offset_y, x = ints_load(p->x + r) + offset_x;
-        const vec_mask outside = y | x | (g.source_h - 1 - y) | (g.source_w - 1 - x);
-        const vec_mask pixel = ints_load(p->image + r) + y * g.source_w + x;
+        const vec_mask beside = g.run > 1 ? 0 : x | (g.source_w - 1 - x);
+        const vec_mask outside = y | (g.source_h - 1 - y) | beside;
+        const vec_mask pixel =
+            ints_load(p->image + r) + y * g.source_w + x + (g.run > 1 ? g.pad : 0);
         ints_store(pixel | outside >> 31, from + r);
     }
     for (int r = 0; r < b.rows; r++)
@@ -464,6 +465,7 @@ typedef struct part {
 typedef struct chunk {
     part parts[MOST_TAPS];
     int from[MOST_TAPS][PLACES]; // as in meet_tap
+    const int *x;                // as in places
     int count, lanes;
     uint used; // by any of the parts
     bool far;  // the weights are too large for the cache, so panels are prefetched
@@ -478,118 +480,49 @@ INLINE void clear_lanes(lane *row, int count)
         row[IN_ROWS(0, i)] = 0;
 }
 
-// Gathers the source's factor of a part for the rows of a tile, from pixels from[ROWS].
-INLINE void gather_tile(const global real *source, const geometry g, const part *k,
-                        const int *from, lane *a)
+// Gathers `count` values, from value c on, of the run of pixels that begins with the given pixel,
+// in column x of the image. It may begin or end outside of the image. `size` values can be read.
+INLINE void gather_run(const global real *source, const geometry g, int pixel, int x, int c,
+                       int count, size_t size, lane *to)
+{
+    const long at = (long)pixel * g.source_c + c;
+    if (x >= 0 && x + g.run <= g.source_w) {
+        copy_lanes(source + at, to, count, size - at);
+        return;
+    }
+    const int begin = -x * g.source_c - c, end = min(count, (g.source_w - x) * g.source_c - c);
+    for (int i = 0; i < lanes_in(count) * STEPS; i += STEPS) {
+        const bool exists = i >= begin && i < end;
+#if STEPS == 1
+        to[i] = exists ? real_get(source + at + i) : 0.0f;
+#else
+        const bool also = i + 1 >= begin && i + 1 < end;
+        to[IN_ROWS(0, i / 2)] =
+            (exists ? source[at + i] : 0) | (also ? (uint)source[at + i + 1] << 16 : 0);
+#endif
+    }
+}
+
+// Gathers the source's factor of a chunk for the rows of tile t.
+INLINE void gather_tile(const global real *source, const geometry g, const chunk *k, int t, lane *a)
 {
     const size_t size = (size_t)g.images * g.source_h * g.source_w * g.source_c;
-    for (int i = 0; i < ROWS; i++) {
-        lane *row = a + IN_ROWS(i, k->at);
-        if (from[i] >= 0) {
-            const size_t at = (size_t)from[i] * g.source_c + k->c;
-            copy_lanes(source + at, row, k->count, size - at);
-        } else {
-            clear_lanes(row, lanes_in(k->count));
+    for (int p = 0; p < k->count; p++) {
+        const part *now = &k->parts[p];
+        const int *from = k->from[p] + t * ROWS, *x = k->x + t * ROWS;
+        for (int i = 0; i < ROWS && now->used >> t & 1; i++) {
+            lane *row = a + IN_ROWS(t * ROWS + i, now->at);
+            if (from[i] < 0) {
+                clear_lanes(row, lanes_in(now->count));
+            } else if (g.run > 1) {
+                gather_run(source, g, from[i] - g.pad, x[i] - g.pad, now->c, now->count, size, row);
+            } else {
+                const size_t at = (size_t)from[i] * g.source_c + now->c;
+                copy_lanes(source + at, row, now->count, size - at);
+            }
         }
     }
 }
-
-// A panel of each part's weights, ready to be multiplied: where it is, or copied if it was not
-// packed before. Units that multiply tiles only get weights that were.
-typedef struct panels {
-    const global lane *packed[MOST_TAPS];
-#ifndef UNIT_TILES
-    lane copied[CHUNK * COLUMNS];
-#endif
-} panels;
-
-INLINE void make_panels(const chunk *k, const geometry g, int column, int left, panels *made)
-{
-    for (int i = 0; i < k->count; i++) {
-        const part *now = &k->parts[i];
-        const panel from = panel_of(now->tap, g, now->c, column);
-        made->packed[i] = now->tap.packed ? (const global lane *)from.at : 0;
-#ifndef UNIT_TILES
-        if (!now->tap.packed)
-            pack_panel(from, g, now->count, left, made->copied);
-#endif
-    }
-}
-
-// A tile of a block, number t and at the given column: partial[at[row]...] = (add ? partial : 0) +
-// the products of its rows of a and the weights, for `rows` rows and `left` columns. With `o`,
-// these are the last products: the sums go there instead.
-#ifdef UNIT_TILES
-INLINE void multiply_tile(const lane *a, const chunk *k, const panels *b, int t,
-                          PARTIAL float *partial, const size_t *at, int rows, int column, int left,
-                          bool add, const output *o)
-{
-    const int row = t * ROWS;
-    sum_tiles tiles;
-#ifdef SMALL_RESULTS
-    const int step = PARTIAL_STEP;
-    float *sums = partial + at[row] + column;
-#else
-    const int step = COLUMNS;
-    float sums[ROWS * COLUMNS] IN_LINES;
-    if (add)
-        load_rows(partial + column, at + row, rows, left, sums);
-#endif
-    if (o && o->e.residual)
-        prefetch_residual(o, row, rows, column);
-    if (add)
-        load_sums(&tiles, sums, step);
-    else
-        clear_sums(&tiles);
-    for (int i = 0; i < k->count; i++) {
-        const part *now = &k->parts[i];
-        if (now->used >> t & 1)
-            add_to_sums(&tiles, (ulong)(a + IN_ROWS(0, now->at)), CHUNK,
-                        (ulong)b->packed[i], lanes_in(now->count));
-    }
-    store_sums(&tiles, sums, step);
-    for (int i = 0; i < rows && o; i++) {
-        store_result(vec_load(sums + i * step), o, row + i, column, left);
-        if (left > VEC)
-            store_result(vec_load(sums + i * step + VEC), o, row + i, column + VEC, left - VEC);
-    }
-#ifndef SMALL_RESULTS
-    if (!o)
-        store_rows(sums, partial + column, at + row, rows, left);
-#endif
-}
-#else
-INLINE void multiply_tile(const lane *a, const chunk *k, const panels *b, int t,
-                          PARTIAL float *partial, const size_t *at, int rows, int column, int left,
-                          bool add, const output *o)
-{
-    const int row = t * ROWS;
-    sums s;
-    if (o && o->e.residual)
-        prefetch_residual(o, row, rows, column);
-#pragma unroll
-    for (int i = 0; i < ROWS; i++)
-        s.low[i] = s.high[i] = (vec)(0.0f);
-    if (add) {
-#pragma unroll
-        for (int i = 0; i < ROWS; i++)
-            load_partial(partial + at[row + i] + column, left, &s.low[i], &s.high[i]);
-    }
-    if (b->packed[0])
-        multiply_packed(a, ROW_STEP, 1, b->packed[0], k->lanes, &s);
-    else
-        multiply(a, ROW_STEP, 1, b->copied, k->lanes, &s);
-#pragma unroll
-    for (int i = 0; i < ROWS; i++)
-        if (i < rows && !o) {
-            store_partial(s.low[i], s.high[i], partial + at[row + i] + column, left);
-        } else if (i < rows) {
-            store_result(s.low[i], o, row + i, column, left);
-            if (left > VEC)
-                store_result(s.high[i], o, row + i, column + VEC, left - VEC);
-        }
-}
-#endif
 
 // What is multiplied after the panels at `column`: of a part of this chunk or, after the last
 // column, of the next one, of which only the first part is known; an empty panel if nothing is.
@@ -602,40 +535,178 @@ INLINE panel next_panel(const geometry g, const block b, const chunk *k, int i, 
     return next && i == 0 ? panel_of(next->tap, g, next->c, b.first_column) : none;
 }
 
+// A panel of each part's weights, ready to be multiplied: where it is, or copied if it was not
+// packed before. Units that multiply tiles only get weights that were. While these panels are
+// multiplied the next ones are prefetched, a part of them for each of `tiles` tiles.
+typedef struct panels {
+    const global lane *packed[MOST_TAPS];
+#ifdef UNIT_TILES
+    const global lane *ahead[MOST_TAPS]; // what is prefetched next, or NULL
+    int lines;                           // that are prefetched during LANES lanes
+#else
+    lane copied[CHUNK * COLUMNS];
+    panel next[MOST_TAPS];
+    int tiles, done;
+#endif
+} panels;
+
+// `next` is the first part of the next chunk, or NULL.
+INLINE void make_panels(const geometry g, const block b, const chunk *k, const part *next,
+                        int column, panels *made)
+{
+    const int tiles = popcount(k->used);
+    for (int i = 0; i < k->count; i++) {
+        const part *now = &k->parts[i];
+        const panel from = panel_of(now->tap, g, now->c, column);
+        const panel soon = next_panel(g, b, k, i, next, column);
+        made->packed[i] = now->tap.packed ? (const global lane *)from.at : 0;
+#ifdef UNIT_TILES
+        made->ahead[i] = k->far && soon.rows ? (const global lane *)soon.at : 0;
+#else
+        made->next[i] = soon;
+        if (!now->tap.packed)
+            pack_panel(from, g, now->count, g.target_c - column, made->copied);
+#endif
+    }
+#ifdef UNIT_TILES
+    made->lines = (LANES * COLUMNS / LINE + tiles - 1) / tiles;
+#else
+    made->tiles = tiles;
+    made->done = 0;
+#endif
+}
+
+// A tile whose sums are complete for this chunk. A unit that multiplies tiles stores them in memory
+// only. They go on from there while the next tile is multiplied: reading them at once would have to
+// wait for the unit.
+typedef struct waiting {
+    int row, rows, column, left;
+    const float *sums; // [rows][COLUMNS]
+#ifdef UNIT_TILES
+    float room[2][ROWS * COLUMNS] IN_LINES;
+#endif
+} waiting;
+
+#ifdef UNIT_TILES
+INLINE void store_waiting(const waiting *w, PARTIAL float *partial, const size_t *at,
+                          const output *o)
+{
+    for (int i = 0; i < w->rows && o; i++) {
+        const float *sums = w->sums + i * COLUMNS;
+        store_result(vec_load(sums), o, w->row + i, w->column, w->left);
+        if (w->left > VEC)
+            store_result(vec_load(sums + VEC), o, w->row + i, w->column + VEC, w->left - VEC);
+    }
+#ifndef SMALL_RESULTS
+    if (!o)
+        store_rows(w->sums, partial + w->column, at + w->row, w->rows, w->left);
+#endif
+}
+#else
+#define store_waiting(w, partial, at, o)
+#endif
+
+// A tile of a block, number t and at the given column: partial[at[row]...] = (add ? partial : 0) +
+// the products of its rows of a and the weights, for `rows` rows and `left` columns. With `o`,
+// these are the last products: the sums go there instead.
+#ifdef UNIT_TILES
+INLINE void multiply_tile(const lane *a, const chunk *k, panels *b, int t, PARTIAL float *partial,
+                          const size_t *at, int rows, int column, int left, bool add,
+                          const output *o, waiting *w)
+{
+    const int row = t * ROWS;
+    sum_tiles tiles;
+#ifdef SMALL_RESULTS
+    float *sums = partial + at[row] + IN_PARTIAL(column);
+#else
+    float *sums = w->room[w->sums == w->room[0]];
+    if (add)
+        load_rows(partial + column, at + row, rows, left, sums);
+#endif
+    if (o && o->e.residual)
+        prefetch_residual(o, row, rows, column);
+    if (add)
+        load_sums(&tiles, sums, COLUMNS);
+    else
+        clear_sums(&tiles);
+    for (int i = 0; i < k->count; i++) {
+        const part *now = &k->parts[i];
+        const int count = lanes_in(now->count), lines = b->ahead[i] ? b->lines : 0;
+        if (now->used >> t & 1)
+            add_to_sums(&tiles, (ulong)(a + IN_ROWS(row, now->at)), CHUNK, (ulong)b->packed[i],
+                        count, b->ahead[i], lines);
+        b->ahead[i] += count / LANES * lines * LINE;
+    }
+    store_waiting(w, partial, at, o);
+    store_sums(&tiles, sums, COLUMNS);
+    w->sums = sums;
+    w->row = row;
+    w->rows = rows;
+    w->column = column;
+    w->left = left;
+}
+#else
+INLINE void multiply_tile(const lane *a, const chunk *k, panels *b, int t, PARTIAL float *partial,
+                          const size_t *at, int rows, int column, int left, bool add,
+                          const output *o, waiting *w)
+{
+    const int row = t * ROWS;
+    sums s;
+    a += IN_ROWS(row, 0);
+    for (int i = 0; i < k->count; i++) {
+        const int lines = b->next[i].rows * b->next[i].lines;
+        prefetch_lines(b->next[i], lines * b->done / b->tiles, lines * (b->done + 1) / b->tiles);
+    }
+    b->done++;
+    if (o && o->e.residual)
+        prefetch_residual(o, row, rows, column);
+#pragma unroll
+    for (int i = 0; i < ROWS; i++)
+        s.low[i] = s.high[i] = (vec)(0.0f);
+    if (add) {
+#pragma unroll
+        for (int i = 0; i < ROWS; i++)
+            load_partial(partial + at[row + i] + IN_PARTIAL(column), left, &s.low[i], &s.high[i]);
+    }
+    if (b->packed[0])
+        multiply_packed(a, ROW_STEP, 1, b->packed[0], k->lanes, &s);
+    else
+        multiply(a, ROW_STEP, 1, b->copied, k->lanes, &s);
+#pragma unroll
+    for (int i = 0; i < ROWS; i++)
+        if (i < rows && !o) {
+            store_partial(s.low[i], s.high[i], partial + at[row + i] + IN_PARTIAL(column), left);
+        } else if (i < rows) {
+            store_result(s.low[i], o, row + i, column, left);
+            if (left > VEC)
+                store_result(s.high[i], o, row + i, column + VEC, left - VEC);
+        }
+}
+#endif
+
 // Adds a chunk's products to the sums at partial[at[row]...]. A tile that is not in `written` has
-// no sums yet, so the products replace what is there. While a panel is multiplied the next one is
-// prefetched, a part of it before each tile. next: the first part of the next chunk, or NULL.
+// no sums yet, so the products replace what is there. next: the first part of the next chunk, or
+// NULL.
 INLINE void multiply_chunk(const global real *source, const geometry g, const block b,
                            const chunk *k, const part *next, uint written, PARTIAL float *partial,
                            const size_t *at, const output *o)
 {
     lane a[ROWS_SIZE] IN_LINES;
-    panel soon[MOST_TAPS];
-    const int tiles_used = popcount(k->used);
-    for (int i = 0; i < k->count; i++)
-        for (int t = 0; t < b.tiles; t++)
-            if (k->parts[i].used >> t & 1)
-                gather_tile(source, g, &k->parts[i], k->from[i] + t * ROWS,
-                            a + IN_ROWS(t * ROWS, 0));
+    waiting w;
+    w.rows = 0;
+    w.sums = 0;
+    for (int t = 0; t < b.tiles; t++)
+        gather_tile(source, g, k, t, a);
     for (int column = 0; column < b.columns; column += COLUMNS) {
-        const int left = g.target_c - b.first_column - column;
+        const int left = b.columns - column;
         panels now;
-        int done = 0;
-        make_panels(k, g, b.first_column + column, left, &now);
-        for (int i = 0; i < k->count; i++)
-            soon[i] = next_panel(g, b, k, i, next, b.first_column + column);
+        make_panels(g, b, k, next, b.first_column + column, &now);
         for (int t = 0; t < b.tiles; t++)
-            if (k->used >> t & 1) {
-                for (int i = 0; k->far && i < k->count; i++) {
-                    const int lines = soon[i].rows * soon[i].lines;
-                    prefetch_lines(soon[i], lines * done / tiles_used,
-                                   lines * (done + 1) / tiles_used);
-                }
-                done++;
-                multiply_tile(a + IN_ROWS(t * ROWS, 0), k, &now, t, partial, at,
-                              min(b.rows - t * ROWS, ROWS), column, left, written >> t & 1, o);
-            }
+            if (k->used >> t & 1)
+                multiply_tile(a, k, &now, t, partial, at, min(b.rows - t * ROWS, ROWS), column,
+                              left, written >> t & 1, o, &w);
     }
+    store_waiting(&w, partial, at, o);
 }
 
 // Stores the results of the tiles that do not use the last chunk. Pixels that meet no tap, such as
@@ -648,7 +719,7 @@ INLINE void settle_rows(PARTIAL float *partial, const size_t *at, const block b,
             const int left = b.columns - column;
             vec sum = (vec)(0.0f);
             if (written >> r / ROWS & 1)
-                sum = load_partial_vec(partial + at[r] + column, left);
+                sum = load_partial_vec(partial + at[r] + IN_PARTIAL(column), left);
             store_result(sum, o, r, column, left);
         }
 }
@@ -668,7 +739,8 @@ INLINE void sum_results(global result *target, const geometry g, const block b, 
 INLINE size_t weights_in_tap(const geometry g, bool packed)
 {
     const size_t panels = (g.target_c + COLUMNS - 1) / COLUMNS;
-    return packed ? panels * COLUMNS * lanes_in(g.source_c) : (size_t)g.source_c * g.target_c;
+    return packed ? panels * COLUMNS * lanes_in(g.run * g.source_c)
+                  : (size_t)g.run * g.source_c * g.target_c;
 }
 
 // Computes a block, with unfinished sums at partial[at[row]...]. `written` is the mask of the tiles
@@ -678,18 +750,20 @@ INLINE void add_taps(const global real *source, const tap_weights first, const g
                      const size_t *at, const output *o)
 {
     int from[PLACES];
-    const int step = g.tap_step;
+    const int step = g.tap_step, tap_c = g.run * g.source_c;
     const size_t tap_size = weights_in_tap(g, first.packed);
     chunk k;
     k.count = k.lanes = k.used = 0;
-    k.far = tap_size * g.size * g.size >= FAR;
+    k.far = tap_size * g.size * g.size / g.run >= FAR;
+    k.x = p->x;
     for (int ky = g.first_ky; ky < g.size; ky += step)
-        for (int kx = g.first_kx; kx < g.size; kx += step) {
-            const tap_weights tap = {first.at + (ky * g.size + kx) * tap_size, first.packed};
+        for (int kx = g.first_kx; kx < g.size; kx += step * g.run) {
+            const size_t before = (ky * g.size + kx) / g.run;
+            const tap_weights tap = {first.at + before * tap_size, first.packed};
             const uint used = meet_tap(g, b, p, offset_of_tap(g, g.start_y, ky),
                                        offset_of_tap(g, g.start_x, kx), from);
-            for (int c = 0; used && c < g.source_c; c += CHANNELS) {
-                const int count = min(CHANNELS, g.source_c - c);
+            for (int c = 0; used && c < tap_c; c += CHANNELS) {
+                const int count = min(CHANNELS, tap_c - c);
                 part new = {tap, c, count, k.lanes, used};
                 if (k.count == MOST_TAPS || k.lanes + lanes_in(count) > CHUNK) {
                     multiply_chunk(source, g, b, &k, &new, written, partial, at, 0);
@@ -719,16 +793,17 @@ INLINE void gather_multiply(const global real *source, const tap_weights weights
     if (b.rows <= 0 || b.columns <= 0)
         return;
     source += which * g.images * g.source_h * g.source_w * g.source_c;
-    const tap_weights first = {
-        weights.at + which * g.size * g.size * weights_in_tap(g, weights.packed), weights.packed};
+    const size_t taps = g.size * g.size / g.run;
+    const tap_weights first = {weights.at + which * taps * weights_in_tap(g, weights.packed),
+                               weights.packed};
     target += which * g.images * g.target_h * g.target_w * g.target_c;
     place_rows(g, b, &p);
     begin_tiles();
 #ifdef SMALL_RESULTS
-    float partial[MAX_ROWS * PARTIAL_STEP] IN_LINES;
+    float partial[MAX_ROWS * MAX_PANELS * COLUMNS] IN_LINES;
     size_t at[MAX_ROWS];
     for (int r = 0; r < tiles * ROWS; r++)
-        at[r] = r * PARTIAL_STEP;
+        at[r] = r * COLUMNS;
     const output o = {target, p.to, b.first_column, accumulate, e};
     add_taps(source, first, g, b, &p, 0, partial, at, &o);
 #else
@@ -741,10 +816,10 @@ INLINE void gather_multiply(const global real *source, const tap_weights weights
 }
 
 // All three directions have the same signature: one work-item computes `tiles` x `panels` tiles.
-// `packed` says whether the weights are packed. Only the weight gradient uses `partials`, which has
-// the shape of the weights.
+// `packed` says whether the weights are packed, and `run` is that of the geometry. Only the weight
+// gradient uses `partials`, which has the shape of the weights.
 #define item_kernel     kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-#define BLOCK_ARGUMENTS int tiles, int panels, int packed, global float *partials
+#define BLOCK_ARGUMENTS int tiles, int panels, int packed, int run, global float *partials
 
 // Packs `count` channels of the source at a time, in one tap of the weights [taps][cin][cout],
 // which the third dimension counts. `transposed` says that they are for the data gradient, whose
@@ -755,6 +830,7 @@ item_kernel implicit_gemm_pack(global const float *weights, global lane *packed,
     lane made[CHUNK * COLUMNS];
     const geometry g = {.source_c = transposed ? cout : cin,
                         .target_c = transposed ? cin : cout,
+                        .run = 1,
                         .transposed = transposed};
     const int c = get_global_id(0) * count, channels = min(count, g.source_c - c);
     const size_t tap = get_global_id(2), place = tap * weights_in_tap(g, true);
@@ -775,8 +851,9 @@ item_kernel implicit_gemm_forward(global const real *x, global const float *weig
     const shapes s = SHAPES;
     const ending e = ENDING;
     const tap_weights all = {weights, packed};
-    gather_multiply(x, all, y, get_global_id(2), forward_geometry(s), get_global_id(0), tiles,
-                    panels, 0, e);
+    geometry g = forward_geometry(s);
+    g.run = run;
+    gather_multiply(x, all, y, get_global_id(2), g, get_global_id(0), tiles, panels, 0, e);
 }
 
 // dx = (accumulate ? dx : 0) + the data gradient. All rows of a block belong to one class of pixels
@@ -895,7 +972,7 @@ INLINE void add_gradient_tile(const lane *a, const lane *b, int count, global fl
             copy_columns(partial + (size_t)i * cout, sums + i * COLUMNS, left);
         load_sums(&tiles, sums, COLUMNS);
     }
-    add_to_sums(&tiles, (ulong)a, CHUNK, (ulong)b, count);
+    add_to_sums(&tiles, (ulong)a, CHUNK, (ulong)b, count, 0, 0);
     store_sums(&tiles, sums, COLUMNS);
     for (int i = 0; i < rows; i++) {
         const vec low = vec_load(sums + i * COLUMNS), high = vec_load(sums + i * COLUMNS + VEC);

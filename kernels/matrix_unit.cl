@@ -8,6 +8,21 @@
 // sum the products of a row's lane and that column's lane. Factors have a multiple of LANES lanes,
 // the last of them zeros.
 
+// Floats and reals in a cache line; true for nearly all processors, harmless for others.
+enum { LINE = 16, REALS_IN_LINE = LINE * sizeof(float) / sizeof(real) };
+
+// Prefetches a cache line, but only if the compiler is PoCL's, which is recognised by its macro:
+// SPIR-V cannot express the builtin, and Mesa's translator to SPIR-V ends the process when it meets
+// it.
+#if defined(POCL_DEVICE_ADDRESS_BITS) && defined(__has_builtin)
+#if __has_builtin(__builtin_prefetch)
+#define PREFETCH(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
+#endif
+#endif
+#ifndef PREFETCH
+#define PREFETCH(p)
+#endif
+
 #if defined(UNIT_X86_TILES) || defined(UNIT_PLAIN_TILES)
 #define UNIT_TILES
 #define LANES 16
@@ -36,27 +51,15 @@ DEFINE_STORE(lanes_store, lanes, uint)
 #endif
 #endif
 
-// The upper half of each float, in the low half of a lane, rounded to nearest, ties to even. A NaN
-// stays one: its quiet bit is set.
-#if defined(UNIT_X86_BF16) && VEC >= 8
-// It takes subnormal numbers for zero, like the products.
+// The upper half of each float, in the low half of a lane.
 INLINE lanes upper_halves(vec v)
 {
-    JOIN(ushort, VEC) halves;
-    __asm__("vcvtneps2bf16 %1, %0" : "=v"(halves) : "v"(v));
-    return JOIN(convert_uint, VEC)(halves);
-}
-#elif VEC > 1
-INLINE lanes upper_halves(vec v)
-{
-    return JOIN(convert_uint, VEC)(narrow(v));
-}
-#else
-INLINE lanes upper_halves(vec v)
-{
+#if VEC == 1
     return bf16_of(v);
-}
+#else
+    return JOIN(convert_uint, VEC)(narrow(v));
 #endif
+}
 
 // The lanes of two consecutive steps, rounded to bfloat16: the first in the low half.
 INLINE lanes lanes_of(vec first, vec second)
@@ -163,24 +166,36 @@ INLINE void store_sums(const sum_tiles *t, float *sums, long step)
                      : "memory");
 }
 
+// The sums += a * b for LANES lanes.
+INLINE void multiply_tiles(ulong a, ulong below, long a_step, ulong b, long b_step)
+{
+    __asm__ volatile("tileloadd (%2,%5,1), %%tmm6\n\ttileloadd (%0,%4,1), %%tmm4\n\t"
+                     "tileloadd (%3,%5,1), %%tmm7\n\ttdpbf16ps %%tmm6, %%tmm4, %%tmm0\n\t"
+                     "tileloadd (%1,%4,1), %%tmm5\n\ttdpbf16ps %%tmm7, %%tmm4, %%tmm1\n\t"
+                     "tdpbf16ps %%tmm6, %%tmm5, %%tmm2\n\ttdpbf16ps %%tmm7, %%tmm5, %%tmm3"
+                     :
+                     : "r"(a), "r"(a + below), "r"(b), "r"(b + sizeof(lanes)), "r"(a_step),
+                       "r"(b_step)
+                     : "memory");
+}
+
 // The sums += a * b for `count` lanes, a multiple of LANES. Rows of a have `lanes_in_row` lanes,
-// and b is [count][2 * VEC].
-INLINE void add_to_sums(sum_tiles *t, ulong a, int lanes_in_row, ulong b, int count)
+// and b is [count][2 * VEC]. Meanwhile cache lines are prefetched from `ahead` on, `lines` of them
+// during LANES lanes: all at once they would wait for each other.
+INLINE void add_to_sums(sum_tiles *t, ulong a, int lanes_in_row, ulong b, int count,
+                        const global lane *ahead, int lines)
 {
     const long a_step = LANES * sizeof(lane), b_step = 2 * sizeof(lanes);
     const ulong below = IN_TILES(16, 0, lanes_in_row) * sizeof(lane);
-    for (int k = 0; k < count; k += LANES) {
-        __asm__ volatile("tileloadd (%2,%5,1), %%tmm6\n\ttileloadd (%0,%4,1), %%tmm4\n\t"
-                         "tileloadd (%3,%5,1), %%tmm7\n\ttdpbf16ps %%tmm6, %%tmm4, %%tmm0\n\t"
-                         "tileloadd (%1,%4,1), %%tmm5\n\ttdpbf16ps %%tmm7, %%tmm4, %%tmm1\n\t"
-                         "tdpbf16ps %%tmm6, %%tmm5, %%tmm2\n\ttdpbf16ps %%tmm7, %%tmm5, %%tmm3"
-                         :
-                         : "r"(a), "r"(a + below), "r"(b), "r"(b + sizeof(lanes)),
-                           "r"(a_step), "r"(b_step)
-                         : "memory");
-        a += IN_TILES(0, LANES, lanes_in_row) * sizeof(lane);
-        b += LANES * b_step;
+    const ulong a_next = IN_TILES(0, LANES, lanes_in_row) * sizeof(lane), b_next = LANES * b_step;
+    int k = 0;
+    for (; lines > 0 && k < count; k += LANES, a += a_next, b += b_next) {
+        for (int i = 0; i < lines; i++, ahead += LINE)
+            PREFETCH(ahead);
+        multiply_tiles(a, below, a_step, b, b_step);
     }
+    for (; k < count; k += LANES, a += a_next, b += b_next)
+        multiply_tiles(a, below, a_step, b, b_step);
 }
 #else
 #define begin_tiles()
@@ -215,7 +230,8 @@ INLINE void store_sums(const sum_tiles *t, float *sums, long step)
     }
 }
 
-INLINE void add_to_sums(sum_tiles *t, ulong a, int lanes_in_row, ulong b, int count)
+INLINE void add_to_sums(sum_tiles *t, ulong a, int lanes_in_row, ulong b, int count,
+                        const global lane *ahead, int lines)
 {
     const lane *rows = (const lane *)a, *columns = (const lane *)b;
     for (int k = 0; k < count; k++)

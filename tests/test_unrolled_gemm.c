@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* unrolled_gemm.c with what it supports: few channels, and every tap in use; see
- * convolution_check.h. */
+/* unrolled_gemm.c with what it supports: few channels, and every tap in use; on a CPU, only the weight
+ * gradient. See convolution_check.h. */
 #include "convolution_check.h"
 #include "selftest/reference_convolution.h"
 #include "support.h"
@@ -49,10 +49,13 @@ static void test_unsupported(void **state)
     const convolution_shape s = {3, 8, 3, 1, 1};
     convolution_call call = {.shape = s, .x = {NULL, 2, 8, 8, 3}};
     call.y = reference_convolution_output(&s, call.x);
+    call.direction = CONVOLUTION_BACKWARD_WEIGHTS;
     assert_true(unrolled_gemm.supports(dev, &call));
     call.direction = CONVOLUTION_BACKWARD_DATA;
     assert_false(unrolled_gemm.supports(dev, &call));
-    call.direction = CONVOLUTION_FORWARD;
+    call.direction = CONVOLUTION_FORWARD; /* implicit_gemm.c gathers the windows */
+    assert_false(unrolled_gemm.supports(dev, &call));
+    call.direction = CONVOLUTION_BACKWARD_WEIGHTS;
     call.x.h = call.x.w = call.y.h = call.y.w = 1; /* some taps meet only padding */
     assert_false(unrolled_gemm.supports(dev, &call));
 }

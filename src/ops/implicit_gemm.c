@@ -79,11 +79,21 @@ static bool has_chunks(const device *dev, const convolution_call *call)
            tensor_pixels(call->y) > (size_t)tile_of(dev, call)->chunk / 2 * steps_of(dev);
 }
 
-/* The channels of the source, and of the target, of a forward pass or a data gradient. */
-static size_t source_channels(const convolution_call *call)
+/* The pixels of x that are multiplied as one tap. If there are few channels, these are all of a
+ * window's row, which are contiguous in memory: three channels do not fill a vector. */
+static size_t run_of_pixels(const device *dev, const convolution_call *call)
+{
+    const convolution_shape *s = &call->shape;
+    bool few = s->cin < dev->vec && s->kernel > 1 && 2 * s->pad < s->kernel;
+    return call->direction == CONVOLUTION_FORWARD && few ? (size_t)s->kernel : 1;
+}
+
+/* The channels of the source in one tap, and of the target, of a forward pass or a data gradient.
+ */
+static size_t source_channels(const device *dev, const convolution_call *call)
 {
     bool back = call->direction == CONVOLUTION_BACKWARD_DATA;
-    return (size_t)(back ? call->shape.cout : call->shape.cin);
+    return run_of_pixels(dev, call) * (size_t)(back ? call->shape.cout : call->shape.cin);
 }
 
 static size_t target_channels(const convolution_call *call)
@@ -92,9 +102,10 @@ static size_t target_channels(const convolution_call *call)
     return (size_t)(back ? call->shape.cin : call->shape.cout);
 }
 
-static size_t taps_of(const convolution_call *call)
+static size_t taps_of(const device *dev, const convolution_call *call)
 {
-    return (size_t)call->shape.kernel * (size_t)call->shape.kernel;
+    size_t all = (size_t)call->shape.kernel * (size_t)call->shape.kernel;
+    return all / run_of_pixels(dev, call);
 }
 
 /* The tiles and panels of a block, and the rows and columns of blocks in the result. */
@@ -154,8 +165,9 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
     const convolution_shape *s = &call->shape;
     size_t row_tiles = divide_up(tensor_pixels(call->y), (size_t)tile_of(dev, call)->rows);
     size_t whole = convolution_weights(s) * sizeof(float);
-    size_t packed = taps_of(call) * implicit_gemm_packed_bytes(dev, (int)source_channels(call),
-                                                               (int)target_channels(call));
+    size_t packed =
+        taps_of(dev, call) * implicit_gemm_packed_bytes(dev, (int)source_channels(dev, call),
+                                                        (int)target_channels(call));
     *bytes = (convolution_bytes){.sums = batchnorm_sums_bytes(row_tiles, s->cout),
                                  .scratch = has_chunks(dev, call) ? whole : 0,
                                  .prepared = packs(dev, call) ? packed : 0};
@@ -170,10 +182,11 @@ static size_t sum_runs(const device *dev, const convolution_call *call)
 static status prepare(device *dev, const convolution_call *call, cl_mem prepared, error *err)
 {
     enum { CHANNELS = 64 }; /* that a work-item packs; their rows of weights fit the cache */
-    size_t items = divide_up(source_channels(call), CHANNELS);
-    launch_range range = {3, {items, 1, taps_of(call)}, {1, 1, 1}, false};
+    size_t items = divide_up(source_channels(dev, call), CHANNELS);
+    launch_range range = {3, {items, 1, taps_of(dev, call)}, {1, 1, 1}, false};
+    size_t cin = run_of_pixels(dev, call) * (size_t)call->shape.cin;
     return LAUNCH(dev, tile_of(dev, call)->program, "implicit_gemm_pack", range, err,
-                  ARG_BUFFER(call->weights), ARG_BUFFER(prepared), ARG_INT(call->shape.cin),
+                  ARG_BUFFER(call->weights), ARG_BUFFER(prepared), ARG_INT(cin),
                   ARG_INT(call->shape.cout), ARG_INT(call->direction == CONVOLUTION_BACKWARD_DATA),
                   ARG_INT(CHANNELS));
 }
@@ -191,7 +204,7 @@ static status run_batch(device *dev, const char *program, const convolution_call
     launch_range range = {3, {b.rows * classes, b.columns, e.products / classes}, {1, 1, 1}, false};
     return LAUNCH(dev, program, kernels[c->direction], range, err, ARG_CONVOLUTION(c),
                   ARG_INT(b.tiles), ARG_INT(b.panels), ARG_INT(packed),
-                  ARG_BUFFER(apart ? scratch : c->weights));
+                  ARG_INT(run_of_pixels(dev, c)), ARG_BUFFER(apart ? scratch : c->weights));
 }
 
 status implicit_gemm_batch(device *dev, const convolution_call *call, int batch, bool packed,

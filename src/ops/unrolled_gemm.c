@@ -26,12 +26,14 @@ static const convolution_algorithm *gemm_of(const device *dev, const convolution
     return implicit_gemm.supports(dev, call) ? &implicit_gemm : &tiled_gemm;
 }
 
-/* If taps were left out, the weights of the others would not be contiguous. */
+/* If taps were left out, the weights of the others would not be contiguous. implicit_gemm's forward
+ * pass gathers whole rows of a window by itself. */
 static bool supports(const device *dev, const convolution_call *call)
 {
     const convolution_shape *s = &call->shape;
     window_shape w = windows_of(call);
-    return gemm_of(dev, call)->supports(dev, call) &&
+    bool gathered = call->direction == CONVOLUTION_FORWARD && gemm_of(dev, call) == &implicit_gemm;
+    return gemm_of(dev, call)->supports(dev, call) && !gathered &&
            call->direction != CONVOLUTION_BACKWARD_DATA && s->kernel > 1 && s->cin < dev->vec &&
            w.rows == s->kernel && w.taps == s->kernel;
 }
