@@ -309,11 +309,17 @@ typedef struct tap_weights {
     bool packed;
 } tap_weights;
 
+// The steps of the sum in one tap.
+INLINE int steps_in_tap(const geometry g)
+{
+    return g.run * g.source_c;
+}
+
 // The panel of a tap's weights that begins with channel c of the source and the given column of the
 // target, both the first of a chunk and of a panel.
 INLINE panel panel_of(const tap_weights tap, const geometry g, int c, int column)
 {
-    const int tap_c = g.run * g.source_c;
+    const int tap_c = steps_in_tap(g);
     const int channels = min(CHANNELS, tap_c - c), columns = min(COLUMNS, g.target_c - column);
     if (tap.packed) {
         const size_t before = (size_t)(column / COLUMNS) * lanes_in(tap_c) + c / STEPS;
@@ -739,8 +745,8 @@ INLINE void sum_results(global result *target, const geometry g, const block b, 
 INLINE size_t weights_in_tap(const geometry g, bool packed)
 {
     const size_t panels = (g.target_c + COLUMNS - 1) / COLUMNS;
-    return packed ? panels * COLUMNS * lanes_in(g.run * g.source_c)
-                  : (size_t)g.run * g.source_c * g.target_c;
+    return packed ? panels * COLUMNS * lanes_in(steps_in_tap(g))
+                  : (size_t)steps_in_tap(g) * g.target_c;
 }
 
 // Computes a block, with unfinished sums at partial[at[row]...]. `written` is the mask of the tiles
@@ -750,7 +756,7 @@ INLINE void add_taps(const global real *source, const tap_weights first, const g
                      const size_t *at, const output *o)
 {
     int from[PLACES];
-    const int step = g.tap_step, tap_c = g.run * g.source_c;
+    const int step = g.tap_step, tap_c = steps_in_tap(g);
     const size_t tap_size = weights_in_tap(g, first.packed);
     chunk k;
     k.count = k.lanes = k.used = 0;

@@ -180,8 +180,8 @@ INLINE void multiply_tiles(ulong a, ulong below, long a_step, ulong b, long b_st
 }
 
 // The sums += a * b for `count` lanes, a multiple of LANES. Rows of a have `lanes_in_row` lanes,
-// and b is [count][2 * VEC]. Meanwhile cache lines are prefetched from `ahead` on, `lines` of them
-// during LANES lanes: all at once they would wait for each other.
+// and b is [count][2 * VEC]. With every LANES lanes it prefetches the next `lines` cache lines after
+// `ahead`. If all were prefetched at once, they would wait for each other.
 INLINE void add_to_sums(sum_tiles *t, ulong a, int lanes_in_row, ulong b, int count,
                         const global lane *ahead, int lines)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* unrolled_gemm.c with what it supports: few channels, and every tap in use; on a CPU, only the weight
- * gradient. See convolution_check.h. */
+/* unrolled_gemm.c with what it supports: few channels, and every tap in use. On a CPU this is the
+ * weight gradient only. See convolution_check.h. */
 #include "convolution_check.h"
 #include "selftest/reference_convolution.h"
 #include "support.h"

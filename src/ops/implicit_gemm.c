@@ -88,8 +88,7 @@ static size_t run_of_pixels(const device *dev, const convolution_call *call)
     return call->direction == CONVOLUTION_FORWARD && few ? (size_t)s->kernel : 1;
 }
 
-/* The channels of the source in one tap, and of the target, of a forward pass or a data gradient.
- */
+/* Of a forward pass or a data gradient: the source's channels in one tap, and the target's. */
 static size_t source_channels(const device *dev, const convolution_call *call)
 {
     bool back = call->direction == CONVOLUTION_BACKWARD_DATA;

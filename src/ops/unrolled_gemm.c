@@ -32,10 +32,10 @@ static bool supports(const device *dev, const convolution_call *call)
 {
     const convolution_shape *s = &call->shape;
     window_shape w = windows_of(call);
-    bool gathered = call->direction == CONVOLUTION_FORWARD && gemm_of(dev, call) == &implicit_gemm;
-    return gemm_of(dev, call)->supports(dev, call) && !gathered &&
-           call->direction != CONVOLUTION_BACKWARD_DATA && s->kernel > 1 && s->cin < dev->vec &&
-           w.rows == s->kernel && w.taps == s->kernel;
+    const convolution_algorithm *gemm = gemm_of(dev, call);
+    bool gathered = call->direction == CONVOLUTION_FORWARD && gemm == &implicit_gemm;
+    return gemm->supports(dev, call) && !gathered && call->direction != CONVOLUTION_BACKWARD_DATA &&
+           s->kernel > 1 && s->cin < dev->vec && w.rows == s->kernel && w.taps == s->kernel;
 }
 
 static status measure(device *dev, const convolution_call *call, convolution_bytes *bytes,
@@ -45,12 +45,6 @@ static status measure(device *dev, const convolution_call *call, convolution_byt
     TRY(gemm_of(dev, call)->measure(dev, &product, bytes, err));
     bytes->columns = tensor_bytes(dev, product.x);
     return STATUS_OK;
-}
-
-static status prepare(device *dev, const convolution_call *call, cl_mem prepared, error *err)
-{
-    const convolution_call product = product_of(call, NULL);
-    return gemm_of(dev, call)->prepare(dev, &product, prepared, err);
 }
 
 static status run(device *dev, const convolution_call *call, convolution_memory memory, error *err)
@@ -72,7 +66,6 @@ const convolution_algorithm unrolled_gemm = {.name = "unrolled_gemm",
                                              .family = "gemm",
                                              .supports = supports,
                                              .measure = measure,
-                                             .prepare = prepare,
                                              .run = run,
                                              .finishes = true,
                                              .sum_runs = sum_runs};

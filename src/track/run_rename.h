@@ -5,8 +5,8 @@
 
 #include "track/run_store.h"
 
-/* Gives the record of the run in the directory `name` that name, if it has another one. The record
- * that had the name before gets that of the directory in which its run is now. If there is no such
- * directory, *lost is that record, and the caller deletes it; otherwise *lost is 0. Call this
- * within a transaction. */
+/* Gives the record of the run in the directory `name` that name, if it has another one. If another
+ * record had the name, it is renamed after the directory of its own run. If that run has no
+ * directory any more, *lost is its record, and the caller deletes it; otherwise *lost is 0. Call
+ * this within a transaction. */
 status run_rename_follow(run_store *store, const char *name, int64_t *lost, error *err);
