@@ -143,7 +143,7 @@ if ! is_short; then
     check_run "... until the next start tests it again" 0 '^stopped after step 5' train $(brief)
     check "... which passes" sh -c "grep -A1 '\"fp32 implicit_gemm forward\"' '$(verdicts)' | grep true"
     check_fault "a killed process" 1 \
-        'was killed by signal 9 in fp32 [a-z_]* forward, as .* start again' kill:implicit_gemm
+        'was killed by signal 9 in fp32 [a-z0-9_]* [a-z]*, as .* start again' kill:implicit_gemm
     check "... is no verdict" sh -c "! grep -q '\"passed\": false' '$(verdicts)'"
     check_fault "a driver that exits is noticed" 0 \
         'leaves out fp32 implicit_gemm forward, .*: it failed with exit code 8' exit:implicit_gemm
