@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Programs: the cache on disk, damage to it, and the message of a failed build. Works in a cache
- * directory of its own. */
+ * directory of its own, and gives the device another platform's name, because PoCL's programs are
+ * not cached. */
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
@@ -73,7 +74,10 @@ static int program_setup(void **state)
     strcpy(f->directory, "/tmp/hcnn-program-XXXXXX");
     if (!mkdtemp(f->directory) || setenv("XDG_CACHE_HOME", f->directory, 1) != 0)
         return 1;
-    return support_open_device((void **)&f->dev);
+    if (support_open_device((void **)&f->dev) != 0)
+        return 1;
+    snprintf(f->dev->info.platform_name, sizeof f->dev->info.platform_name, "a platform");
+    return 0;
 }
 
 static int program_teardown(void **state)
@@ -165,6 +169,28 @@ static void test_cache_is_repaired(void **state)
         assert_false(build_writes(f, path));
     }
     free(sound);
+    free(path);
+}
+
+/* A driver that keeps programs itself: nothing is read or written. */
+static void test_drivers_own_cache(void **state)
+{
+    fixture *f = *state;
+    char *path = only_entry(f);
+    struct stat before, after;
+    assert_int_equal(stat(path, &before), 0);
+    assert_int_equal(truncate(path, 1), 0);
+    const device_info other = f->dev->info;
+    strcpy(f->dev->info.platform_name, "Portable Computing Language");
+    build_and_run(f);
+    f->dev->info = other;
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(after.st_size, 1);
+    free(path);
+    build_and_run(f); /* repairs the entry */
+    path = only_entry(f);
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
     free(path);
 }
 
@@ -311,11 +337,11 @@ static void test_launch_reports(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cache_is_repaired), cmocka_unit_test(test_no_cache_directory),
-        cmocka_unit_test(test_build_failure),     cmocka_unit_test(test_unknown_kernel),
-        cmocka_unit_test(test_launch_reports),    cmocka_unit_test(test_variants),
-        cmocka_unit_test(test_second_try),        cmocka_unit_test(test_long_log),
-        cmocka_unit_test(test_log_without_file),
+        cmocka_unit_test(test_cache_is_repaired),  cmocka_unit_test(test_drivers_own_cache),
+        cmocka_unit_test(test_no_cache_directory), cmocka_unit_test(test_build_failure),
+        cmocka_unit_test(test_unknown_kernel),     cmocka_unit_test(test_launch_reports),
+        cmocka_unit_test(test_variants),           cmocka_unit_test(test_second_try),
+        cmocka_unit_test(test_long_log),           cmocka_unit_test(test_log_without_file),
     };
     return cmocka_run_group_tests_name("program", tests, program_setup, program_teardown);
 }

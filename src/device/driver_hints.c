@@ -81,6 +81,14 @@ bool driver_confuses_devices(const device_info *info)
     return fits(&pocl, info);
 }
 
+/* PoCL, asked for a program's binary, first compiles every kernel of the program once more, for
+ * groups of any size, which no launch uses: the first start took twice as long. */
+bool driver_keeps_programs(const device_info *info)
+{
+    static const driver_row pocl = {"Portable Computing Language", NULL, NULL, 0, 0, ""};
+    return fits(&pocl, info);
+}
+
 const char *driver_hint(const device_info *info, size_t *at)
 {
     while (*at < sizeof rows / sizeof rows[0]) {

@@ -11,3 +11,7 @@ const char *driver_hint(const device_info *info, size_t *at);
 /* Whether the driver may end the process if several open devices of it run the same kernel at the
  * same time. */
 bool driver_confuses_devices(const device_info *info);
+
+/* Whether the driver keeps compiled kernels itself, so that a second copy of them would cost more
+ * time than it saves. */
+bool driver_keeps_programs(const device_info *info);

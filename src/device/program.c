@@ -10,6 +10,7 @@
 #include "base/private_file.h"
 #include "base/text.h"
 #include "device/build_log.h"
+#include "device/driver_hints.h"
 #include "device/matrix_unit.h"
 
 #include <stdio.h>
@@ -51,11 +52,11 @@ static char *make_key(const device *dev, const char *source, const char *options
                        info->driver, options, source);
 }
 
-/* The path of a cache entry; NULL if there is no cache directory or no memory. The caller frees
- * it. */
-static char *entry_path(const char *program, const char *key)
+/* The path of a cache entry; NULL if the driver has a cache of its own, or if there is no cache
+ * directory or no memory. The caller frees it. */
+static char *entry_path(const device *dev, const char *program, const char *key)
 {
-    char *directory = file_cache_directory();
+    char *directory = driver_keeps_programs(&dev->info) ? NULL : file_cache_directory();
     if (!directory)
         return NULL;
     char *path = text_format("%s/%s-%016llx.bin", directory, program,
@@ -169,7 +170,7 @@ status program_build(device *dev, const char *program, const char *source, const
 {
     char *key = make_key(dev, source, options);
     TRY(got_memory(key, err, "a program's key"));
-    char *path = entry_path(program, key);
+    char *path = entry_path(dev, program, key);
     status result = STATUS_OK;
     *built = load_entry(dev, path, key, options);
     if (!*built) {

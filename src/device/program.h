@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OpenCL programs: their source is embedded at build time, built once per device, and cached in
- * $XDG_CACHE_HOME/hcnn-cl under a key of device, driver, source and options. A damaged or outdated
- * cache entry is silently rebuilt. */
+ * $XDG_CACHE_HOME/hcnn-cl under a key of device, driver, source and options, unless the driver
+ * keeps programs itself. A damaged or outdated cache entry is silently rebuilt. */
 #pragma once
 
 #include "device/device.h"
