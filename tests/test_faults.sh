@@ -261,9 +261,11 @@ else
     skip "full and read-only disks" "mounting is not allowed here"
 fi
 
-# A block has 512 or 1024 bytes; a checkpoint is larger than 100 of them.
+# A block has 512 or 1024 bytes. A checkpoint of this network is larger than 2000 of them; what PoCL
+# writes to compile is smaller.
 limited() (
-    ulimit -f 100 && exec "$program" train $tiny --momentum 0.9 --max-steps 1 --run "$1" >out 2>err
+    ulimit -f 2000 && exec "$program" train --backbone resnet18 --only-fine --batch-size 40 \
+        --momentum 0.9 --max-steps 1 --no-selftest --run "$1" >out 2>err
 )
 code=0
 limited limited || code=$?
@@ -296,8 +298,8 @@ damage() {
 compiled() {
     find cache/hcnn-cl -name '*.bin' | wc -l
 }
-check "choices and verdicts are cached" cached cached
-check "... in files" [ "$(find cache/hcnn-cl -name '*.json' | wc -l)" -gt 1 ]
+check "verdicts of the self-test are cached" cached cached
+check "... in a file" [ -n "$(find cache/hcnn-cl -name 'selftest-*.json')" ]
 if "$program" devices | grep -q 'Portable Computing Language'; then
     check "compiled kernels are left to PoCL's own cache" [ "$(compiled)" -eq 0 ]
 else
