@@ -179,6 +179,26 @@ INLINE void prefetch_lines(const panel p, int first, int last)
     }
 MULTIPLY(multiply, private)
 MULTIPLY(multiply_packed, global)
+
+// Tiles with fewer than COLUMNS columns are loaded and stored through an array, row by row. In
+// registers each row would have code of its own, for which a compiler takes twice as long.
+INLINE void load_ragged(const float *from, sums *s)
+{
+#pragma unroll
+    for (int i = 0; i < ROWS; i++) {
+        s->low[i] = vec_load(from + i * COLUMNS);
+        s->high[i] = vec_load(from + i * COLUMNS + VEC);
+    }
+}
+
+INLINE void store_ragged(const sums *s, float *to)
+{
+#pragma unroll
+    for (int i = 0; i < ROWS; i++) {
+        vec_store(s->low[i], to + i * COLUMNS);
+        vec_store(s->high[i], to + i * COLUMNS + VEC);
+    }
+}
 #endif
 
 INLINE void load_row(const global float *from, int left, vec *low, vec *high)
@@ -231,7 +251,8 @@ typedef float result;
 #define PARTIAL            private
 #define IN_PARTIAL(column) ((column) / COLUMNS * MAX_ROWS * COLUMNS + (column) % COLUMNS)
 
-#define load_partial_vec(from, left) vec_load(from)
+#define load_partial_vec(from, left)    vec_load(from)
+#define store_partial_vec(v, to, left) vec_store((v), (to))
 
 INLINE void load_partial(const float *from, int left, vec *low, vec *high)
 {
@@ -248,6 +269,7 @@ INLINE void store_partial(vec low, vec high, float *to, int left)
 #define PARTIAL                             global
 #define IN_PARTIAL(column)                  (column)
 #define load_partial_vec(from, left)        vec_load_part(from, left)
+#define store_partial_vec(v, to, left)      vec_store_part((v), (to), left)
 #define load_partial(from, left, low, high) load_row(from, left, low, high)
 #define store_partial(low, high, to, left)  store_row(low, high, to, left)
 #endif
@@ -657,6 +679,8 @@ INLINE void multiply_tile(const lane *a, const chunk *k, panels *b, int t, PARTI
                           const output *o, waiting *w)
 {
     const int row = t * ROWS;
+    const bool whole = left >= COLUMNS;
+    float ragged[ROWS * COLUMNS];
     sums s;
     a += IN_ROWS(row, 0);
     for (int i = 0; i < k->count; i++) {
@@ -669,23 +693,43 @@ INLINE void multiply_tile(const lane *a, const chunk *k, panels *b, int t, PARTI
 #pragma unroll
     for (int i = 0; i < ROWS; i++)
         s.low[i] = s.high[i] = (vec)(0.0f);
-    if (add) {
+    if (add && whole) {
 #pragma unroll
         for (int i = 0; i < ROWS; i++)
-            load_partial(partial + at[row + i] + IN_PARTIAL(column), left, &s.low[i], &s.high[i]);
+            load_partial(partial + at[row + i] + IN_PARTIAL(column), COLUMNS, &s.low[i],
+                         &s.high[i]);
+    } else if (add) {
+        for (int i = 0; i < rows; i++)
+            for (int j = 0; j < COLUMNS; j += VEC)
+                vec_store(load_partial_vec(partial + at[row + i] + IN_PARTIAL(column + j),
+                                           left - j),
+                          ragged + i * COLUMNS + j);
+        load_ragged(ragged, &s);
     }
     if (b->packed[0])
         multiply_packed(a, ROW_STEP, 1, b->packed[0], k->lanes, &s);
     else
         multiply(a, ROW_STEP, 1, b->copied, k->lanes, &s);
+    if (whole) {
 #pragma unroll
-    for (int i = 0; i < ROWS; i++)
-        if (i < rows && !o) {
-            store_partial(s.low[i], s.high[i], partial + at[row + i] + IN_PARTIAL(column), left);
-        } else if (i < rows) {
-            store_result(s.low[i], o, row + i, column, left);
-            if (left > VEC)
-                store_result(s.high[i], o, row + i, column + VEC, left - VEC);
+        for (int i = 0; i < ROWS; i++)
+            if (i < rows && o) {
+                store_result(s.low[i], o, row + i, column, VEC);
+                store_result(s.high[i], o, row + i, column + VEC, VEC);
+            } else if (i < rows) {
+                store_partial(s.low[i], s.high[i], partial + at[row + i] + IN_PARTIAL(column),
+                              COLUMNS);
+            }
+        return;
+    }
+    store_ragged(&s, ragged);
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < left; j += VEC) {
+            const vec sum = vec_load(ragged + i * COLUMNS + j);
+            if (o)
+                store_result(sum, o, row + i, column + j, left - j);
+            else
+                store_partial_vec(sum, partial + at[row + i] + IN_PARTIAL(column + j), left - j);
         }
 }
 #endif
@@ -997,26 +1041,43 @@ INLINE void add_gradient_tile(const lane *a, const lane *b, int count, global fl
                               global float *target, int cout, int rows, int left, bool first,
                               bool last, float alpha, float beta)
 {
+    const bool whole = left >= COLUMNS;
+    float ragged[ROWS * COLUMNS];
     sums s;
 #pragma unroll
     for (int i = 0; i < ROWS; i++)
         s.low[i] = s.high[i] = (vec)(0.0f);
-    if (!first) {
+    if (!first && whole) {
 #pragma unroll
         for (int i = 0; i < ROWS; i++)
             if (i < rows)
-                load_row(partial + (size_t)i * cout, left, &s.low[i], &s.high[i]);
+                load_row(partial + (size_t)i * cout, COLUMNS, &s.low[i], &s.high[i]);
+    } else if (!first) {
+        for (int i = 0; i < min(rows, ROWS); i++)
+            copy_columns(partial + (size_t)i * cout, ragged + i * COLUMNS, left);
+        load_ragged(ragged, &s);
     }
     multiply(a, 1, MAX_ROWS, b, count, &s);
+    if (whole) {
 #pragma unroll
-    for (int i = 0; i < ROWS; i++)
-        if (i < rows && !last) {
-            store_row(s.low[i], s.high[i], partial + (size_t)i * cout, left);
-        } else if (i < rows) {
-            global float *row = target + (size_t)i * cout;
-            store_gradient(s.low[i], alpha, beta, row, left);
-            if (left > VEC)
-                store_gradient(s.high[i], alpha, beta, row + VEC, left - VEC);
+        for (int i = 0; i < ROWS; i++)
+            if (i < rows && !last) {
+                store_row(s.low[i], s.high[i], partial + (size_t)i * cout, COLUMNS);
+            } else if (i < rows) {
+                global float *row = target + (size_t)i * cout;
+                store_gradient(s.low[i], alpha, beta, row, VEC);
+                store_gradient(s.high[i], alpha, beta, row + VEC, VEC);
+            }
+        return;
+    }
+    store_ragged(&s, ragged);
+    for (int i = 0; i < min(rows, ROWS); i++)
+        for (int j = 0; j < left; j += VEC) {
+            const vec sum = vec_load(ragged + i * COLUMNS + j);
+            if (last)
+                store_gradient(sum, alpha, beta, target + (size_t)i * cout + j, left - j);
+            else
+                vec_store_part(sum, partial + (size_t)i * cout + j, left - j);
         }
 }
 #endif

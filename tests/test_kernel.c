@@ -74,21 +74,24 @@ static void test_ranges(void **state)
     (void)state;
     expect_local(range_1d(1), 64, 1, 1);
     expect_local(range_1d(12345), 64, 1, 1);
-    /* Along y and z the group divides the range. */
-    expect_local(range_2d(128, 32), 16, 4, 1);
-    expect_local(range_2d(128, 33), 64, 1, 1);
-    expect_local(range_2d(128, 6), 32, 2, 1);
-    expect_local(range_2d(4, 1024), 4, 16, 1);
-    expect_local(range_2d(5, 1024), 8, 8, 1);
-    expect_local(range_2d(1, 7), 1, 1, 1);
-    expect_local(range_3d(2, 2, 64), 2, 2, 16);
-    expect_local(range_3d(100, 7, 8), 64, 1, 1);
-    expect_local(range_3d(16, 3, 8), 16, 1, 4);
     device dev = {.info = {.type = CL_DEVICE_TYPE_CPU}, .vec = 4};
+    expect_local(range_2d(&dev, 128, 32), 4, 1, 1);
+    expect_local(range_2d(&dev, 1, 7), 4, 1, 1);
+    expect_local(range_3d(&dev, 2, 2, 64), 4, 1, 1);
     expect_local(range_of_tiles(&dev, 128, 32, 8), 1, 1, 1);
     expect_local(range_of_vectors(&dev, 4), 64, 1, 1);
     assert_int_equal(range_of_vectors(&dev, 5).global[0], 2);
     dev.info.type = CL_DEVICE_TYPE_GPU;
+    /* Along y and z the group divides the range. */
+    expect_local(range_2d(&dev, 128, 32), 16, 4, 1);
+    expect_local(range_2d(&dev, 128, 33), 64, 1, 1);
+    expect_local(range_2d(&dev, 128, 6), 32, 2, 1);
+    expect_local(range_2d(&dev, 4, 1024), 4, 16, 1);
+    expect_local(range_2d(&dev, 5, 1024), 8, 8, 1);
+    expect_local(range_2d(&dev, 1, 7), 1, 1, 1);
+    expect_local(range_3d(&dev, 2, 2, 64), 2, 2, 16);
+    expect_local(range_3d(&dev, 100, 7, 8), 64, 1, 1);
+    expect_local(range_3d(&dev, 16, 3, 8), 16, 1, 4);
     expect_local(range_of_tiles(&dev, 128, 32, 8), 16, 4, 1);
 }
 
@@ -142,9 +145,12 @@ static status add_bias(fixture *f, launch_range range, error *err)
     return result;
 }
 
+/* A GPU's range, whatever the device is. */
 static launch_range range_of(const fixture *f)
 {
-    return range_2d(device_vectors(f->dev, CHANNELS), ROWS);
+    device gpu = *f->dev;
+    gpu.info.type = CL_DEVICE_TYPE_GPU;
+    return range_2d(&gpu, device_vectors(&gpu, CHANNELS), ROWS);
 }
 
 static void test_free_limit(void **state)

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Work-items in a group: one or two of the bundles in which GPUs run them. */
-enum { GROUP_ITEMS = 64, GROUP_ROWS = 4 };
+/* Work-items in a group: one or two of the bundles in which GPUs run them. CPU_WIDTH: in each group
+ * of a CPU's range of two or three dimensions; few networks have layers of fewer vectors. */
+enum { GROUP_ITEMS = 64, GROUP_ROWS = 4, CPU_WIDTH = 4 };
 
 /* The largest power of two that divides `size` and is at most `most`, a power of two. */
 static size_t power_in(size_t size, size_t most)
@@ -33,19 +34,26 @@ launch_range range_1d(size_t x)
     return (launch_range){1, {x, 1, 1}, {GROUP_ITEMS, 1, 1}, true};
 }
 
+static bool is_cpu(const device *dev)
+{
+    return dev->info.type & CL_DEVICE_TYPE_CPU;
+}
+
 /* Neighbours along x access neighbouring memory, so x gets most of a group. Sizes along y and z
  * divide the range, so only x has work-items past the end. */
-launch_range range_3d(size_t x, size_t y, size_t z)
+launch_range range_3d(const device *dev, size_t x, size_t y, size_t z)
 {
+    if (is_cpu(dev))
+        return (launch_range){3, {x, y, z}, {CPU_WIDTH, 1, 1}, true};
     const size_t width = power_above(x, GROUP_ITEMS / power_in(y, GROUP_ROWS));
     const size_t height = power_in(y, GROUP_ITEMS / width);
     const size_t depth = power_in(z, GROUP_ITEMS / width / height);
     return (launch_range){3, {x, y, z}, {width, height, depth}, true};
 }
 
-launch_range range_2d(size_t x, size_t y)
+launch_range range_2d(const device *dev, size_t x, size_t y)
 {
-    launch_range range = range_3d(x, y, 1);
+    launch_range range = range_3d(dev, x, y, 1);
     range.dimensions = 2;
     return range;
 }
@@ -57,9 +65,9 @@ launch_range range_of_vectors(const device *dev, size_t length)
 
 launch_range range_of_tiles(const device *dev, size_t x, size_t y, size_t z)
 {
-    if (dev->info.type & CL_DEVICE_TYPE_CPU)
+    if (is_cpu(dev))
         return (launch_range){3, {x, y, z}, {1, 1, 1}, true};
-    return range_3d(x, y, z);
+    return range_3d(dev, x, y, z);
 }
 
 static status set_arguments(device *dev, cl_kernel kernel, const char *name,

@@ -5,8 +5,9 @@
 
 status bias_forward(device *dev, tensor y, cl_mem bias, error *err)
 {
-    return LAUNCH(dev, "bias", "bias_add", range_2d(device_vectors(dev, y.c), tensor_pixels(y)),
-                  err, ARG_BUFFER(y.buffer), ARG_BUFFER(bias), ARG_INT(y.c));
+    return LAUNCH(dev, "bias", "bias_add",
+                  range_2d(dev, device_vectors(dev, y.c), tensor_pixels(y)), err,
+                  ARG_BUFFER(y.buffer), ARG_BUFFER(bias), ARG_INT(y.c));
 }
 
 status bias_backward(device *dev, tensor dy, cl_mem dbias, gradient_terms terms, error *err)

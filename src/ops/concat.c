@@ -6,7 +6,7 @@
 static status put(device *dev, tensor part, int from, tensor whole, error *err)
 {
     return LAUNCH(dev, "concat", "concat_put",
-                  range_2d(device_vectors(dev, part.c), tensor_pixels(part)), err,
+                  range_2d(dev, device_vectors(dev, part.c), tensor_pixels(part)), err,
                   ARG_BUFFER(part.buffer), ARG_BUFFER(whole.buffer), ARG_INT(part.c), ARG_INT(from),
                   ARG_INT(whole.c));
 }
@@ -16,7 +16,7 @@ static status take(device *dev, tensor whole, int from, tensor part, bool accumu
     if (!part.buffer)
         return STATUS_OK;
     return LAUNCH(dev, "concat", "concat_take",
-                  range_2d(device_vectors(dev, part.c), tensor_pixels(part)), err,
+                  range_2d(dev, device_vectors(dev, part.c), tensor_pixels(part)), err,
                   ARG_BUFFER(whole.buffer), ARG_BUFFER(part.buffer), ARG_INT(part.c), ARG_INT(from),
                   ARG_INT(whole.c), ARG_INT(accumulate));
 }

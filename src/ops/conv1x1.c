@@ -42,7 +42,7 @@ static status gather(device *dev, const convolution_call *call, cl_mem columns, 
 {
     tensor x = call->x;
     return LAUNCH(dev, "conv1x1", "conv1x1_gather",
-                  range_2d(device_vectors(dev, x.c), tensor_pixels(call->y)), err,
+                  range_2d(dev, device_vectors(dev, x.c), tensor_pixels(call->y)), err,
                   ARG_BUFFER(x.buffer), ARG_BUFFER(columns), ARG_INT(x.h), ARG_INT(x.w),
                   ARG_INT(x.c), ARG_INT(call->y.h), ARG_INT(call->y.w),
                   ARG_INT(call->shape.stride));
@@ -52,9 +52,9 @@ static status scatter(device *dev, const convolution_call *call, cl_mem columns,
 {
     tensor x = call->x;
     return LAUNCH(dev, "conv1x1", "conv1x1_scatter",
-                  range_2d(device_vectors(dev, x.c), tensor_pixels(x)), err, ARG_BUFFER(columns),
-                  ARG_BUFFER(x.buffer), ARG_INT(x.h), ARG_INT(x.w), ARG_INT(x.c),
-                  ARG_INT(call->y.h), ARG_INT(call->y.w), ARG_INT(call->shape.stride),
+                  range_2d(dev, device_vectors(dev, x.c), tensor_pixels(x)), err,
+                  ARG_BUFFER(columns), ARG_BUFFER(x.buffer), ARG_INT(x.h), ARG_INT(x.w),
+                  ARG_INT(x.c), ARG_INT(call->y.h), ARG_INT(call->y.w), ARG_INT(call->shape.stride),
                   ARG_INT(call->accumulate));
 }
 

@@ -35,8 +35,8 @@ status im2col_run(device *dev, tensor x, const window_shape *s, cl_mem cols, err
     bool whole = dev->info.type & CL_DEVICE_TYPE_CPU;
     size_t windows = (size_t)x.n * (size_t)s->oh * (size_t)s->ow;
     launch_range range =
-        whole ? range_3d(1, 1, windows)
-              : range_3d(device_vectors(dev, s->taps * x.c), (size_t)s->rows, windows);
+        whole ? range_3d(dev, 1, 1, windows)
+              : range_3d(dev, device_vectors(dev, s->taps * x.c), (size_t)s->rows, windows);
     return LAUNCH(dev, "im2col", "im2col", range, err, ARG_BUFFER(x.buffer), ARG_BUFFER(cols),
                   ARG_INT(s->h), ARG_INT(s->w), ARG_INT(x.c), ARG_INT(s->oh), ARG_INT(s->ow),
                   ARG_INT(s->ky0), ARG_INT(s->rows), ARG_INT(s->kx0), ARG_INT(s->taps),
@@ -46,9 +46,9 @@ status im2col_run(device *dev, tensor x, const window_shape *s, cl_mem cols, err
 status col2im_run(device *dev, cl_mem cols, const window_shape *s, tensor x, bool accumulate,
                   error *err)
 {
-    return LAUNCH(dev, "im2col", "col2im", range_2d(device_vectors(dev, x.c), tensor_pixels(x)),
-                  err, ARG_BUFFER(cols), ARG_BUFFER(x.buffer), ARG_INT(s->h), ARG_INT(s->w),
-                  ARG_INT(x.c), ARG_INT(s->oh), ARG_INT(s->ow), ARG_INT(s->ky0), ARG_INT(s->rows),
-                  ARG_INT(s->kx0), ARG_INT(s->taps), ARG_INT(s->stride), ARG_INT(s->pad),
-                  ARG_INT(accumulate));
+    return LAUNCH(dev, "im2col", "col2im",
+                  range_2d(dev, device_vectors(dev, x.c), tensor_pixels(x)), err, ARG_BUFFER(cols),
+                  ARG_BUFFER(x.buffer), ARG_INT(s->h), ARG_INT(s->w), ARG_INT(x.c), ARG_INT(s->oh),
+                  ARG_INT(s->ow), ARG_INT(s->ky0), ARG_INT(s->rows), ARG_INT(s->kx0),
+                  ARG_INT(s->taps), ARG_INT(s->stride), ARG_INT(s->pad), ARG_INT(accumulate));
 }

@@ -11,7 +11,7 @@ size_t max_pool_index_bytes(tensor y)
 /* Vectors of channels x columns x rows of all images. */
 static launch_range range_of(const device *dev, tensor t)
 {
-    return range_3d(device_vectors(dev, t.c), (size_t)t.w, (size_t)t.n * (size_t)t.h);
+    return range_3d(dev, device_vectors(dev, t.c), (size_t)t.w, (size_t)t.n * (size_t)t.h);
 }
 
 status max_pool_forward(device *dev, tensor x, int kernel, int stride, int pad,
