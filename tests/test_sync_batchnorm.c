@@ -162,8 +162,8 @@ static double statistics_tolerance(const device *dev)
     return 2e-5 + 2 * support_rounding(dev);
 }
 
-/* Runs the parts of the batch. The first rank has the device of the one network, which is idle then.
- * Returns the number of exchanges. */
+/* Runs the parts of the batch. The first rank has the device of the one network, which is idle
+ * then. Returns the number of exchanges. */
 static int check_team(device *dev, network_options o, const int *shares, int count)
 {
     error err;

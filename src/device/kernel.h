@@ -33,9 +33,9 @@ typedef struct launch_range {
 /* A range in one dimension whose kernel needs groups of exactly lx work-items. */
 #define RANGE_GROUPS(x, lx) ((launch_range){1, {(x), 1, 1}, {(lx), 1, 1}, false})
 
-/* Ranges for kernels without local memory and barriers. On a CPU, and in range_1d on any device, all
- * launches have the same group size, because PoCL compiles a kernel again for each group size. On a
- * GPU the sizes in 2D and 3D are powers of two. */
+/* Ranges for kernels without local memory and barriers. On a CPU, and in range_1d on any device,
+ * all launches have the same group size, because PoCL compiles a kernel again for each group size.
+ * On a GPU the sizes in 2D and 3D are powers of two. */
 launch_range range_1d(size_t x);
 launch_range range_2d(const device *dev, size_t x, size_t y);
 launch_range range_3d(const device *dev, size_t x, size_t y, size_t z);
