@@ -272,6 +272,18 @@ limited limited || code=$?
 check "a limit on the size of files ends a start" answered 1 \
     'cannot be written: File too large; raise the limit on file sizes \(ulimit -f\)'
 check "... and no file is left" [ -z "$(find . -name 'limited*')" ]
+if "$program" devices | grep -q 'Portable Computing Language'; then
+    narrow() (
+        ulimit -f 16 && exec "$program" train $tiny --max-steps 1 --no-selftest --run narrow \
+            >"$scratch/out" 2>"$scratch/err"
+    )
+    code=0
+    narrow || code=$?
+    check "a limit below what PoCL needs" answered 2 \
+        'its cache directory .* takes no file of 4 MiB .File too large.*raise .ulimit -f'
+else
+    skip "a limit below what PoCL needs" "for PoCL"
+fi
 
 # ---- Device memory ----
 

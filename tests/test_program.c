@@ -310,6 +310,38 @@ static void test_variants(void **state)
     assert_ok(program_kernel(f->dev, "bias -Dbias_add=renamed", "renamed", &other, &err), &err);
 }
 
+static cl_program program_of(device *dev, const char *program, const char *kernel)
+{
+    error err;
+    const built_kernel *built;
+    cl_program of = NULL;
+    CHECK_OK(program_kernel(dev, program, kernel, &built, &err));
+    assert_int_equal(clGetKernelInfo(built->handle, CL_KERNEL_PROGRAM, sizeof of, &of, NULL),
+                     CL_SUCCESS);
+    return of;
+}
+
+/* On PoCL small files are one program in each precision. If that does not build, the one that is
+ * needed is built by itself. */
+static void test_small_files(void **state)
+{
+    device *dev;
+    (void)state;
+    for (int broken = 0; broken < 2; broken++) {
+        if (support_open_device((void **)&dev) != 0)
+            fail();
+        strcpy(dev->info.platform_name, "Portable Computing Language");
+        failures = broken ? 2 : 0; /* a build is tried twice */
+        cl_program add = program_of(dev, "add", "add_forward");
+        cl_program bias = program_of(dev, "bias", "bias_add");
+        assert_int_equal(failures, 0);
+        assert_int_equal(add == bias, !broken);
+        assert_ptr_not_equal(program_of(dev, "bias:fp32", "bias_add"), bias);
+        assert_ptr_not_equal(program_of(dev, "bias -DSMALL", "bias_add"), bias);
+        support_close_device((void **)&dev);
+    }
+}
+
 static void test_unknown_kernel(void **state)
 {
     fixture *f = *state;
@@ -342,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_unknown_kernel),     cmocka_unit_test(test_launch_reports),
         cmocka_unit_test(test_variants),           cmocka_unit_test(test_second_try),
         cmocka_unit_test(test_long_log),           cmocka_unit_test(test_log_without_file),
+        cmocka_unit_test(test_small_files),
     };
     return cmocka_run_group_tests_name("program", tests, program_setup, program_teardown);
 }

@@ -80,6 +80,9 @@ cp runs/both-1/test.json precious.json
 check_run "a file that is not a report is not replaced" 2 'already exists and is not a report' \
     report runs/both-1 -o precious.json
 check "... unchanged" cmp precious.json runs/both-1/test.json
+mkfifo pipe
+check_run "a pipe is not opened" 1 'pipe: is a device or a pipe, not a regular file' \
+    report runs/both-1 -o pipe
 
 # ---- --watch ----
 

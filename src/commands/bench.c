@@ -210,8 +210,10 @@ done:
  * the path and removes the directory. */
 static status empty_caches(char **directory, error *err)
 {
-    const char *root = getenv("TMPDIR");
-    *directory = text_format("%s/hcnn-bench-XXXXXX", root && *root ? root : "/tmp");
+    const char *set = getenv("TMPDIR");
+    char *root = file_absolute(set && *set ? set : "/tmp"); /* as a cache's path has to be */
+    *directory = root ? text_format("%s/hcnn-bench-XXXXXX", root) : NULL;
+    free(root);
     TRY(got_memory(*directory, err, "a cache"));
     if (!mkdtemp(*directory))
         return error_set(err, STATUS_FAILED,

@@ -71,7 +71,7 @@ int command_fail(const error *err, status code);
 void command_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Opens the device that HCNN_DEVICE names, with the time of --device-timeout and in the precision
- * of --precision. Says what auto chose, and warns if compiled kernels cannot be kept. */
+ * of --precision. Says what auto chose, and warns if the cache cannot be used. */
 status command_open_device(double timeout, precision_request asked, device **opened, error *err);
 /* The row of --device-timeout, whose member is device_timeout; its default is DEVICE_TIMEOUT. */
 #define COMMAND_TIMEOUT_ROW(struct_, member)                                                       \

@@ -4,6 +4,8 @@
 #include "base/file.h"
 #include "base/private_file.h"
 #include "base/text.h"
+#include "device/cache.h"
+#include "device/driver_hints.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +74,8 @@ status build_log_report(const device *dev, const failed_build *failed, error *er
 {
     if (failed->code == CL_OUT_OF_HOST_MEMORY)
         return device_check(dev, err, failed->code, "compiling kernels");
+    if (driver_keeps_programs(&dev->info))
+        TRY(cache_check_pocl_room(err));
     char *log = read_log(dev, failed->program);
     char *path = log ? write_log(dev, failed, log) : NULL;
     char *lines = log ? first_errors(log) : NULL;

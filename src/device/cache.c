@@ -26,7 +26,8 @@ static bool can_write(const char *directory, status make(const char *path, error
 
 status cache_check(error *err)
 {
-    static const char remedy[] = "so the kernels are compiled again at every start; set "
+    static const char remedy[] = "so the self-test is repeated at every start, and tuned choices "
+                                 "and compiled kernels (but PoCL's) are lost; set "
                                  "XDG_CACHE_HOME to a directory that can be written";
     char *directory = file_cache_directory();
     int reason;
@@ -36,8 +37,9 @@ status cache_check(error *err)
     if (file_is_directory(directory))
         result = private_directory_check(directory, err);
     if (result != STATUS_OK)
-        result =
-            error_prefix(err, result, "compiled kernels and tuned choices are not kept or used");
+        result = error_prefix(err, result,
+                              "verdicts of the self-test, tuned choices and compiled kernels "
+                              "(but PoCL's) are not kept or used");
     else if (!can_write(directory, private_directory_make, &reason))
         result = error_set(err, STATUS_FAILED, "the cache directory %s cannot be written (%s), %s",
                            directory, strerror(reason), remedy);

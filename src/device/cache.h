@@ -6,8 +6,8 @@
 
 /* Checks hcnn-cl's own cache directory, and makes it if it is missing. It must be private
  * (base/private_file.h), because compiled programs are run as they are, and writable. Nothing fails
- * without it, but programs are compiled at every start; the error says so, with the directory and
- * the remedy. */
+ * without it, but at every start the self-test is repeated and, except by PoCL, programs are
+ * compiled; the error says so, with the directory and the remedy. */
 status cache_check(error *err);
 
 /* Checks PoCL's cache directory in the same way. Without it PoCL offers no device. */

@@ -82,11 +82,13 @@ bool driver_confuses_devices(const device_info *info)
 }
 
 /* PoCL, asked for a program's binary, first compiles every kernel of the program once more, for
- * groups of any size, which no launch uses: the first start took twice as long. */
+ * groups of any size, which no launch uses: the first start took twice as long. Its own cache can
+ * be switched off. */
 bool driver_keeps_programs(const device_info *info)
 {
     static const driver_row pocl = {"Portable Computing Language", NULL, NULL, 0, 0, ""};
-    return fits(&pocl, info);
+    const char *set = getenv("POCL_KERNEL_CACHE");
+    return fits(&pocl, info) && !(set && strcmp(set, "0") == 0);
 }
 
 const char *driver_hint(const device_info *info, size_t *at)

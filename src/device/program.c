@@ -199,20 +199,24 @@ static const char *storage_of(enum precision p)
     return p == PRECISION_BF16 ? " -DBF16_STORAGE" : p == PRECISION_FP16 ? " -DHALF_STORAGE" : "";
 }
 
-/* Builds an embedded program. If the driver confuses devices, no two share a kernel: each but the
- * first defines its own number. `variant` is the program's name as in program.h: NAME[:fp32][
- * DEFINITIONS]. */
-static status build_embedded(device *dev, const char *variant, cl_program *built, error *err)
+/* kernels/common.cl and these files of kernels, in new memory; NULL if there is no memory. */
+static char *join_sources(const char *const *names, size_t count)
 {
-    char name[64]; /* without the variant */
-    size_t length = strcspn(variant, ": ");
-    snprintf(name, sizeof name, "%.*s", (int)length, variant);
-    const char *rest = variant + length;
+    char *source = text_format("%s", find_source("common"));
+    for (size_t i = 0; source && i < count; i++)
+        text_append(&source, "\n#line 1 \"%s.cl\"\n%s", names[i], find_source(names[i]));
+    return source;
+}
+
+/* Builds embedded files as one program. If the driver confuses devices, no two share a kernel: each
+ * but the first defines its own number. `rest` is what follows the name in program.h: [:fp32][
+ * DEFINITIONS]. */
+static status build_embedded(device *dev, const char *const *names, size_t count, const char *rest,
+                             cl_program *built, error *err)
+{
+    const char *name = names[0];
     bool fp32 = strncmp(rest, ":fp32", 5) == 0;
-    const char *common = find_source("common"), *own = find_source(name);
-    if (!common || !own)
-        return error_set(err, STATUS_FAILED, "kernels/%s.cl is not part of this program", name);
-    char *source = text_format("%s\n#line 1 \"%s.cl\"\n%s", common, name, own);
+    char *source = join_sources(names, count);
     TRY(got_memory(source, err, name));
     const char *storage = fp32 ? "" : storage_of(dev->precision);
     const char *unit = fp32 ? "" : dev->unit->definitions;
@@ -227,21 +231,73 @@ static status build_embedded(device *dev, const char *variant, cl_program *built
     return result;
 }
 
-static status find_program(device *dev, const char *name, cl_program *program, error *err)
+/* Small files, none of which is compiled with definitions of a unit, and whose names differ. */
+static const char *const small_files[] = {
+    "add",           "average_pool",
+    "batchnorm",     "bias",
+    "concat",        "conv1x1",
+    "cross_entropy", "gate",
+    "gradients",     "group_norm",
+    "im2col",        "initialize",
+    "input",         "max_pool",
+    "mix",           "moving_average",
+    "optimizer",     "weight_standardise",
+};
+enum { SMALL_FILES = sizeof small_files / sizeof small_files[0] };
+
+/* The name under which the small files are one program, with the given rest of a name; NULL if this
+ * program is not one of them.
+ *
+ * PoCL compiles a kernel when it first runs it, but at each start it preprocesses every program
+ * with all of OpenCL's declarations, for 20 ms each. Other drivers compile all of a program's
+ * kernels at once, so they get each file by itself. */
+static const char *name_together(const device *dev, const char *name, const char *rest)
+{
+    if (!driver_keeps_programs(&dev->info))
+        return NULL;
+    for (int i = 0; i < SMALL_FILES; i++)
+        if (strcmp(small_files[i], name) == 0)
+            return *rest == '\0' ? "" : strcmp(rest, ":fp32") == 0 ? ":fp32" : NULL;
+    return NULL;
+}
+
+static const cached_program *look_up(const struct program_table *table, const char *name)
+{
+    for (int i = 0; i < table->program_count; i++)
+        if (strcmp(table->programs[i].name, name) == 0)
+            return &table->programs[i];
+    return NULL;
+}
+
+/* Finds or builds the program NAME[:fp32][ DEFINITIONS]. */
+static status find_program(device *dev, const char *variant, cl_program *program, error *err)
 {
     struct program_table *table = dev->programs;
-    for (int i = 0; i < table->program_count; i++)
-        if (strcmp(table->programs[i].name, name) == 0) {
-            *program = table->programs[i].program;
-            return STATUS_OK;
-        }
+    char name[64]; /* without the rest */
+    const size_t length = strcspn(variant, ": ");
+    snprintf(name, sizeof name, "%.*s", (int)length, variant);
+    const char *alone = name, *rest = variant + length;
+    const char *together = name_together(dev, name, rest);
+    const cached_program *known = look_up(table, variant);
+    if (!known && together)
+        known = look_up(table, together);
+    if (known) {
+        *program = known->program;
+        return STATUS_OK;
+    }
+    if (!find_source("common") || !find_source(name))
+        return error_set(err, STATUS_FAILED, "kernels/%s.cl is not part of this program", name);
     if (table->program_count == MAX_PROGRAMS)
         return error_set(
             err, STATUS_FAILED,
             "more than %d OpenCL programs are needed; raise MAX_PROGRAMS in src/device/program.c",
             MAX_PROGRAMS);
-    TRY(build_embedded(dev, name, program, err));
-    table->programs[table->program_count++] = (cached_program){name, *program};
+    /* If they do not build together, the faulty one is found by building each by itself. */
+    if (together && build_embedded(dev, small_files, SMALL_FILES, rest, program, err) == STATUS_OK)
+        variant = together;
+    else
+        TRY(build_embedded(dev, &alone, 1, rest, program, err));
+    table->programs[table->program_count++] = (cached_program){variant, *program};
     return STATUS_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "track/report_page.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 enum { DIGITS = 7 }; /* of a number on the page; a float has fewer */
 
@@ -182,7 +183,8 @@ static status check_replaced(const char *path, error *err)
 {
     static const char mark[] = "content=\"hcnn-cl report\"";
     char head[1024] = "";
-    FILE *file = fopen(path, "rb");
+    struct stat info;
+    FILE *file = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? fopen(path, "rb") : NULL;
     if (!file)
         return STATUS_OK; /* file_writer_open says what is wrong, if anything is */
     size_t size = fread(head, 1, sizeof head - 1, file);
@@ -197,8 +199,7 @@ static status check_replaced(const char *path, error *err)
 status report_write(const char *path, const json_t *document, int refresh, error *err)
 {
     page_output to = {.err = err};
-    if (file_exists(path) && !file_is_directory(path))
-        TRY(check_replaced(path, err));
+    TRY(check_replaced(path, err));
     TRY(file_writer_open(&to.file, path, err));
     return file_writer_end(&to.file, put_page(&to, document, refresh, err), err);
 }
