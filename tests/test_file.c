@@ -461,12 +461,13 @@ static void test_lock(void **state)
     free(directory);
 }
 
-/* Another process holds the lock for a while, creates a file and then ends. */
+/* Another process holds the lock for a while, creates a file and then ends. A lock that is held for
+ * longer is not waited for. */
 static void test_wait_lock(void **state)
 {
     (void)state;
     error err;
-    int lock, ends[2];
+    int lock, never, ends[2];
     char *directory = check_directory(), *late = text_format("%s/late", directory), ready;
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
@@ -486,6 +487,8 @@ static void test_wait_lock(void **state)
     int code;
     assert_int_equal(waitpid(child, &code, 0), child);
     assert_int_equal(code, 0);
+    CHECK_FAILS(STATUS_FAILED, "another hcnn-cl is working in it",
+                file_wait_lock(directory, &never, &err));
     file_unlock(lock);
     close(ends[0]);
     close(ends[1]);

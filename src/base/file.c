@@ -490,15 +490,15 @@ status file_open_directory(const char *directory, int *opened, error *err)
     return *opened >= 0 ? STATUS_OK : file_error(err, directory, "cannot be opened");
 }
 
-/* A lock is tried LOCK_NAPS times, because another process may have it only for the moment that
- * file_is_locked takes. */
-enum { LOCK_NAPS = 10, NAP_MILLISECONDS = 20 };
+/* LOCK_NAPS: another process may have a lock only for the moment that file_is_locked takes.
+ * WAIT_NAPS: five seconds. */
+enum { LOCK_NAPS = 10, WAIT_NAPS = 250, NAP_MILLISECONDS = 20 };
 
-status file_lock(const char *directory, int *lock, error *err)
+static status lock_within(const char *directory, int naps, int *lock, error *err)
 {
     const struct timespec nap = {.tv_nsec = NAP_MILLISECONDS * 1000000L};
     TRY(file_open_directory(directory, lock, err));
-    for (int i = 0; i < LOCK_NAPS; i++) {
+    for (int i = 0; i < naps; i++) {
         if (flock(*lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
             return STATUS_OK;
         nanosleep(&nap, NULL);
@@ -509,12 +509,14 @@ status file_lock(const char *directory, int *lock, error *err)
                      "%s: another hcnn-cl is working in it; wait for it or stop it", directory);
 }
 
+status file_lock(const char *directory, int *lock, error *err)
+{
+    return lock_within(directory, LOCK_NAPS, lock, err);
+}
+
 status file_wait_lock(const char *directory, int *lock, error *err)
 {
-    TRY(file_open_directory(directory, lock, err));
-    while (flock(*lock, LOCK_EX) != 0 && errno == EINTR)
-        ;
-    return STATUS_OK;
+    return lock_within(directory, WAIT_NAPS, lock, err);
 }
 
 bool file_try_lock(const char *directory, int *lock)

@@ -115,8 +115,8 @@ status file_rename(const char *from, const char *to, error *err);
  * STATUS_FAILED if another process has the lock for longer than a moment. Succeeds without a lock
  * if the file system has none. */
 status file_lock(const char *directory, int *lock, error *err);
-/* Like file_lock, but waits as long as another process has the lock. Use it for locks that are held
- * only for moments. */
+/* Like file_lock, but waits for up to five seconds. Use it for locks that are held only for
+ * moments: anyone who can read a directory can also lock it for ever. */
 status file_wait_lock(const char *directory, int *lock, error *err);
 /* True: the directory is now locked. False: another process has the lock, the path is a symbolic
  * link, or the file system cannot tell. */
