@@ -35,7 +35,7 @@ status im2col_run(device *dev, tensor x, const window_shape *s, cl_mem cols, err
     bool whole = dev->info.type & CL_DEVICE_TYPE_CPU;
     size_t windows = (size_t)x.n * (size_t)s->oh * (size_t)s->ow;
     launch_range range =
-        whole ? range_3d(dev, 1, 1, windows)
+        whole ? range_of_tiles(dev, 1, 1, windows)
               : range_3d(dev, device_vectors(dev, s->taps * x.c), (size_t)s->rows, windows);
     return LAUNCH(dev, "im2col", "im2col", range, err, ARG_BUFFER(x.buffer), ARG_BUFFER(cols),
                   ARG_INT(s->h), ARG_INT(s->w), ARG_INT(x.c), ARG_INT(s->oh), ARG_INT(s->ow),
