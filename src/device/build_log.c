@@ -74,7 +74,7 @@ status build_log_report(const device *dev, const failed_build *failed, error *er
 {
     if (failed->code == CL_OUT_OF_HOST_MEMORY)
         return device_check(dev, err, failed->code, "compiling kernels");
-    if (driver_keeps_programs(&dev->info))
+    if (driver_is_pocl(&dev->info))
         TRY(cache_check_pocl_room(err));
     char *log = read_log(dev, failed->program);
     char *path = log ? write_log(dev, failed, log) : NULL;

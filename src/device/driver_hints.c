@@ -71,6 +71,11 @@ static bool fits(const driver_row *row, const device_info *info)
            (row->below == 0 || (version >= 0 && version < row->below));
 }
 
+bool driver_is_pocl(const device_info *info)
+{
+    return strcmp(info->platform_name, "Portable Computing Language") == 0;
+}
+
 /* PoCL before 7.0 counts the uses of each kernel that it has loaded. When one ends, it looks for
  * the count by the kernel's source and group alone, and may find that of a variant for larger
  * grids, which another queue has just loaded. If a count would fall below zero, an assertion fails.
@@ -86,9 +91,8 @@ bool driver_confuses_devices(const device_info *info)
  * be switched off. */
 bool driver_keeps_programs(const device_info *info)
 {
-    static const driver_row pocl = {"Portable Computing Language", NULL, NULL, 0, 0, ""};
     const char *set = getenv("POCL_KERNEL_CACHE");
-    return fits(&pocl, info) && !(set && strcmp(set, "0") == 0);
+    return driver_is_pocl(info) && !(set && strcmp(set, "0") == 0);
 }
 
 const char *driver_hint(const device_info *info, size_t *at)

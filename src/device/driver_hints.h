@@ -8,6 +8,8 @@
  * first call. */
 const char *driver_hint(const device_info *info, size_t *at);
 
+bool driver_is_pocl(const device_info *info);
+
 /* Whether the driver may end the process if several open devices of it run the same kernel at the
  * same time. */
 bool driver_confuses_devices(const device_info *info);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of units; see matrix_unit.h. */
 #include "device/matrix_unit.h"
+#include "device/driver_hints.h"
 
 #include <string.h>
 
@@ -25,8 +26,7 @@ static bool has_nvidia_tf32(const device *dev)
  * as PoCL's does. */
 static bool is_own_processor(const device *dev)
 {
-    return dev->info.type & CL_DEVICE_TYPE_CPU &&
-           strcmp(dev->info.platform_name, "Portable Computing Language") == 0;
+    return dev->info.type & CL_DEVICE_TYPE_CPU && driver_is_pocl(&dev->info);
 }
 
 /* Intel's manual, volume 2, CPUID. A device that reports vectors of 16 floats uses AVX-512. */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/environment.h"
 #include "device/cache.h"
+#include "device/driver_hints.h"
 #include "ops/convolver.h"
 #include "selftest/convolution_checks.h"
 #include "selftest/selftest_list.h"
@@ -205,9 +206,7 @@ static status check_surroundings(const device *dev, error *err)
                          "this process may open only %d files, which are too few for the driver of "
                          "%s; raise `ulimit -n` to %d or more",
                          (int)files.rlim_cur, dev->info.name, FEW_FILES);
-    return strcmp(dev->info.platform_name, "Portable Computing Language") == 0
-               ? cache_check_pocl_room(err)
-               : STATUS_OK;
+    return driver_is_pocl(&dev->info) ? cache_check_pocl_room(err) : STATUS_OK;
 }
 
 status selftest_record(const selftest_work *w, size_t i, const verdict *found, error *err)
