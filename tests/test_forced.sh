@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # The tests of the network with each family of convolutions forced by HCNN_CONV: with every family,
 # results agree with PyTorch's, gradients and steps are bit-identical when repeated, and half
-# precision follows floats. The training loop is tested with direct, which has kernels of its own, and
-# with im2col, which multiplies with CLBlast; the other families would compile more kernels but test
-# no other code. Short tests only the network: the host code of the other tests is the same as without
-# HCNN_CONV. So is that of the cases of test_precision about resuming, overflow and memory.
+# precision follows floats. A stopped and resumed training with every option of a recipe is tested
+# with direct, which has kernels of its own, and with im2col, which multiplies with CLBlast; the
+# other families would compile more kernels but test no other code. Short tests only the network,
+# with im2col: the other families' host code is that of their own tests, and that of the other tests
+# is the same as without HCNN_CONV. So is that of the cases of test_precision about resuming,
+# overflow and memory.
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -19,14 +21,15 @@ forced() {
     done
 }
 
-for family in direct gemm im2col winograd; do
-    forced $family test_network
-    is_short || HCNN_TEST_ONLY='*follow*' forced $family test_precision
-done
 if is_short; then
-    skip "half precision and the training loop" "the same host code as without HCNN_CONV"
+    forced im2col test_network
+    skip "other families, half precision, the training loop" "the same host code as in other tests"
 else
-    forced direct test_train_loop
-    forced im2col test_train_loop
+    for family in direct gemm im2col winograd; do
+        forced $family test_network
+        HCNN_TEST_ONLY='*follow*' forced $family test_precision
+    done
+    HCNN_TEST_ONLY='*together*' forced direct test_train_loop
+    HCNN_TEST_ONLY='*together*' forced im2col test_train_loop
 fi
 finish

@@ -114,17 +114,19 @@ static void test_closed_input(void **state)
     assert_int_equal(code, 0);
 }
 
-/* The worker stops this process for longer than its patience, as Ctrl-Z does. A process of its own
- * is stopped, because what started the test may watch for that. */
+/* The worker stops this process for longer than its patience, as Ctrl-Z does, once it sleeps
+ * because it waits. A process of its own is stopped, because what started the test may watch for
+ * that. */
 static void test_stood_still(void **state)
 {
     (void)state;
     int code;
     pid_t waiting = fork();
     if (waiting == 0) {
-        const worker_patience little = {1.5, &stop};
-        worker w = start("kill -STOP $PPID; sleep 3; kill -CONT $PPID; sleep 0.3; echo back");
-        _exit(worker_wait(&w, little) == WORKER_SAID && w.stood > 2 && w.stood < 30 &&
+        const worker_patience less = {2.5, &stop};
+        worker w = start("until grep -q '^State:.*sleeping' /proc/$PPID/status; do :; done;"
+                         "kill -STOP $PPID; sleep 3; kill -CONT $PPID; sleep 0.3; echo back");
+        _exit(worker_wait(&w, less) == WORKER_SAID && w.stood > 2 && w.stood < 30 &&
                       worker_end(&w, patient, &code)
                   ? 0
                   : 1);

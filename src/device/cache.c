@@ -107,3 +107,15 @@ status cache_check_pocl_room(error *err)
     free(directory);
     return result;
 }
+
+status cache_lost_by_pocl(const char *what, error *err)
+{
+    char *directory = pocl_directory();
+    TRY(got_memory(directory, err, "the name of PoCL's cache directory"));
+    error_set(err, STATUS_FAILED,
+              "%s: PoCL's program lacks it; if kernels/ is unchanged, a file in PoCL's cache "
+              "directory %s is damaged: remove that directory",
+              what, directory);
+    free(directory);
+    return STATUS_FAILED;
+}

@@ -12,6 +12,11 @@ status cache_check(error *err);
 
 /* Checks PoCL's cache directory in the same way. Without it PoCL offers no device. */
 status cache_check_pocl(error *err);
+
 /* Checks that PoCL's cache directory takes a file of the size of some kernels. PoCL offers devices
  * without that, but then it compiles nothing. */
 status cache_check_pocl_room(error *err);
+
+/* Sets the error of a kernel that a program of PoCL lacks: its cached program is damaged. WHAT was
+ * tried. Always STATUS_FAILED. */
+status cache_lost_by_pocl(const char *what, error *err);

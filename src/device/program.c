@@ -10,6 +10,7 @@
 #include "base/private_file.h"
 #include "base/text.h"
 #include "device/build_log.h"
+#include "device/cache.h"
 #include "device/driver_hints.h"
 #include "device/matrix_unit.h"
 
@@ -26,6 +27,7 @@ typedef struct cached_program {
 
 struct program_table {
     int program_count, kernel_count;
+    bool apart; /* the small files did not build together */
     cached_program programs[MAX_PROGRAMS];
     built_kernel kernels[MAX_KERNELS];
 };
@@ -293,10 +295,13 @@ static status find_program(device *dev, const char *variant, cl_program *program
             "more than %d OpenCL programs are needed; raise MAX_PROGRAMS in src/device/program.c",
             MAX_PROGRAMS);
     /* If they do not build together, the faulty one is found by building each by itself. */
-    if (together && build_embedded(dev, small_files, SMALL_FILES, rest, program, err) == STATUS_OK)
+    if (together && !table->apart &&
+        build_embedded(dev, small_files, SMALL_FILES, rest, program, err) == STATUS_OK) {
         variant = together;
-    else
+    } else {
+        table->apart |= together != NULL;
         TRY(build_embedded(dev, &alone, 1, rest, program, err));
+    }
     table->programs[table->program_count++] = (cached_program){variant, *program};
     return STATUS_OK;
 }
@@ -331,6 +336,8 @@ static status create_kernel(device *dev, const char *program, const char *name, 
         char what[192];
         snprintf(what, sizeof what, "creating kernel %s of kernels/%.*s.cl", name,
                  (int)strcspn(program, ": "), program);
+        if (code == CL_INVALID_KERNEL_NAME && driver_is_pocl(&dev->info))
+            return cache_lost_by_pocl(what, err);
         return device_check(dev, err, code, what);
     }
     ask_limits(dev, made);
