@@ -54,7 +54,7 @@ static int set_up(void **state)
                                 .scaling = {0.1, 1234, {false, true}},
                                 .best_loss = 0.1,
                                 .best_epoch = 2,
-                                .metrics_bytes = 99,
+                                .logged = {JOURNAL_FILE, 99, UINT32_MAX},
                                 .terms = {UINT64_MAX, {0.1, 3}, true}};
     f->state.sums = (metrics){.count = 64, .fine_loss = 1.0 / 3, .marginal_loss = 0.7, .agree = 5};
     const schedule_terms terms = {.law = SCHEDULE_DEFAULT, .lr = 0.3, .milestones = "7,13"};
@@ -97,6 +97,9 @@ static void test_round_trip(void **state)
     assert_true(info.state.sums.marginal_loss == 0.7);
     assert_null(info.model.options.marginal_parents);
     assert_int_equal(info.state.sums.agree, 5);
+    assert_int_equal(info.state.logged.kind, JOURNAL_FILE);
+    assert_int_equal(info.state.logged.bytes, 99);
+    assert_int_equal(info.state.logged.crc32c, UINT32_MAX);
     assert_true(info.state.rate.lr == 0.3);
     assert_true(isinf(info.state.rate.best));
     assert_true(info.state.scaling.scale == 0.1);
@@ -283,6 +286,8 @@ static void test_terms(void **state)
     assert_true(info.state.terms.weights.coarse == 1 && info.state.terms.weights.fine == 2);
     assert_int_equal(info.state.step, 7);
     assert_int_equal(info.state.rate.milestones[1], 13);
+    assert_int_equal(info.state.logged.kind, JOURNAL_UNKNOWN);
+    assert_int_equal(info.state.logged.bytes, 99);
     checkpoint_close(&info);
 }
 
@@ -397,6 +402,8 @@ static void test_foreign(void **state)
         {STATE, "[7,13]", "[7,\"13\"]", "'milestones' is not"},
         {STATE, "[7,13]", "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]", "'milestones' is not"},
         {STATE, "[7,13]", "{}", "'milestones' is not"},
+        {STATE, "99", "99,\"metrics_crc32c\":4294967296", "'metrics_crc32c' is not"},
+        {STATE, "99", "99,\"metrics_kind\":\"socket\"", "'metrics_kind' is not"},
         {STATE, "null", "1", "'optimizer_file' is not"},
         {STATE, "null", "\"../../secret\"", "outside the run directory"},
         {RUN, "18446744073709551615", "18446744073709551616", "'seed' is not"},

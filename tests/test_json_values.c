@@ -99,7 +99,8 @@ static status write_line(error *err)
     metric_line_add(&line, NULL, "epoch", METRIC_WHOLE, 1);
     metric_line_add(&line, "train", "fine_top1", METRIC_REAL, 0.5);
     metric_line_add(&line, "validation", "fine_top1", METRIC_REAL, 0.25);
-    TRY(journal_resume(&j, path, 0, err));
+    const journal_mark none = {0};
+    TRY(journal_resume(&j, path, &none, 0, err));
     status result = journal_put(&j, &line, err);
     journal_close(&j);
     return result;

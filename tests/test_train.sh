@@ -282,9 +282,38 @@ cp kept.jsonl elsewhere.jsonl
 check_run "a resumed run refuses a foreign metrics file" 1 'elsewhere.jsonl: is not the metrics file' \
     train --resume weighted --max-steps 6
 check "... which is not changed" cmp kept.jsonl elsewhere.jsonl
+sed 's/"loss":[0-9]/"loss":0/' own.jsonl >kept.jsonl
+cp kept.jsonl elsewhere.jsonl
+check_run "... and one of another run with lines of the same length" 1 \
+    'elsewhere.jsonl: is not the metrics file .* are not those of the last checkpoint; put' \
+    train --resume weighted --max-steps 6
+check "... which is not changed" cmp kept.jsonl elsewhere.jsonl
+rm elsewhere.jsonl
+mkdir elsewhere.jsonl
+check_run "... and a directory" 1 'elsewhere.jsonl: is a directory.*; move this directory away' \
+    train --resume weighted --max-steps 6
+rmdir elsewhere.jsonl
+mkfifo elsewhere.jsonl
+check_run "... and a pipe that nobody reads" 1 'elsewhere.jsonl: is a pipe that nobody reads; start' \
+    train --resume weighted --max-steps 6
+check_run "a new run does so, too" 1 'elsewhere.jsonl: is a pipe that nobody reads' \
+    train $tiny --max-steps 1 --run none --metrics elsewhere.jsonl
+check "... and leaves nothing" [ ! -e none ]
+rm elsewhere.jsonl
 mv own.jsonl elsewhere.jsonl
 check_run "a resumed run with its own metrics file" 0 '' train --resume weighted --max-steps 6
 check "... appends to it" [ "$(step_lines elsewhere.jsonl | wc -l)" -eq 3 ]
+"${HCNN_CL:-./hcnn-cl}" train $tiny --max-steps 2 --run piped --metrics /dev/stdout | cat >piped.log
+cp piped.log started.log
+"${HCNN_CL:-./hcnn-cl}" train --resume piped --max-steps 3 >>piped.log
+"${HCNN_CL:-./hcnn-cl}" train --resume piped --max-steps 4 >>piped.log
+check "metrics that went through a pipe" [ "$(step_lines started.log | wc -l)" -eq 2 ]
+check "... are followed by those of a resumed run in a file" [ "$(step_lines piped.log | wc -l)" -eq 4 ]
+head -n "$(wc -l <started.log)" piped.log >kept.log
+check "... which loses nothing" cmp started.log kept.log
+"${HCNN_CL:-./hcnn-cl}" train $tiny --max-steps 2 --run shared --metrics /dev/stdout >>shared.log
+"${HCNN_CL:-./hcnn-cl}" train --resume shared --max-steps 4 >>shared.log
+check "metrics in the file of all output are continued there" [ "$(step_lines shared.log | wc -l)" -eq 4 ]
 
 # ---- Errors ----
 

@@ -6,24 +6,42 @@
 
 #include <stdio.h>
 
+enum journal_kind {
+    JOURNAL_UNKNOWN,  /* an older checkpoint: length without a checksum, 0 for a stream */
+    JOURNAL_FILE,     /* the run's own file */
+    JOURNAL_APPENDED, /* a pipe, a terminal, or where stdout or stderr go: it has other content,
+                         too, and is never truncated */
+};
+
+/* What the metrics file contained at a checkpoint. */
+typedef struct journal_mark {
+    enum journal_kind kind;
+    uint64_t bytes; /* 0 if the kind is JOURNAL_APPENDED */
+    uint32_t crc32c;
+} journal_mark;
+
 typedef struct journal {
     FILE *stream;
     char *path;
+    journal_mark now;
 } journal;
 
-/* STATUS_USAGE if the file is not empty: the metrics of a new run neither replace nor follow
- * others. */
+/* STATUS_USAGE if it is a directory or a file that is not empty: the metrics of a new run neither
+ * replace nor follow others. */
 status journal_check_new(const char *path, error *err);
 
-/* Opens a new run's metrics file and locks it. STATUS_FAILED if another process writes to it,
- * STATUS_USAGE if it is not empty. Pipes and terminals are not checked. */
+/* Opens a new run's metrics file and locks it. STATUS_FAILED if another process writes to it, or it
+ * is a pipe that nobody reads; STATUS_USAGE if it is not empty. Pipes and terminals are not checked
+ * for that. */
 status journal_create(journal *j, const char *path, error *err);
 
-/* Opens the file of a resumed run and truncates it to `bytes`, its length at the checkpoint, so
- * that steps that were lost in a kill and are trained again do not appear twice. A missing or empty
- * file is started anew. A file that is shorter, or in which no line ends there, does not belong to
- * this run: STATUS_FAILED, and it is unchanged. */
-status journal_resume(journal *j, const char *path, uint64_t bytes, error *err);
+/* Opens the file of a resumed run and truncates it to the mark of its checkpoint, so that steps
+ * after `step`, which were lost in a kill and are trained again, do not appear twice. A missing or
+ * empty file is started anew. A file with anything that the run did not write (journal_check) is
+ * STATUS_FAILED, and it is unchanged. If the file or the mark is JOURNAL_APPENDED, the file is
+ * neither checked nor truncated, and its next marks are JOURNAL_APPENDED too. */
+status journal_resume(journal *j, const char *path, const journal_mark *mark, uint64_t step,
+                      error *err);
 void journal_close(journal *j);
 
 /* Writes the line at once, so that readers see it. */
@@ -32,5 +50,5 @@ status journal_put(journal *j, const metric_line *line, error *err);
 /* Whether the path still names the file; true for a pipe or a terminal. */
 bool journal_is_there(const journal *j);
 
-/* Writes the file to the disk. *bytes is its length; 0 for a pipe or a terminal. */
-status journal_sync(journal *j, uint64_t *bytes, error *err);
+/* Writes the file to the disk; *mark is what it contains. */
+status journal_sync(journal *j, journal_mark *mark, error *err);

@@ -137,3 +137,30 @@ size_t metric_line_parse(const json_t *line, uint64_t *step, run_metric metrics[
                             count);
     return count;
 }
+
+bool metric_line_follows(const json_t *line, uint64_t *step)
+{
+    const json_t *own = json_object_get(line, "step"), *so_far = json_object_get(line, "steps");
+    uint64_t before = *step;
+    if (json_is_integer(own) && json_object_get(line, "fine_loss")) {
+        *step = (uint64_t)json_integer_value(own);
+        return json_integer_value(own) > 0 && *step > before;
+    }
+    if (json_is_integer(so_far) && json_is_object(json_object_get(line, "train"))) {
+        *step = (uint64_t)json_integer_value(so_far);
+        return json_integer_value(so_far) > 0 && *step >= before;
+    }
+    return json_is_integer(json_object_get(line, "best_epoch"));
+}
+
+bool metric_line_begins(const char *text)
+{
+    static const char *const starts[] = {"{\"step\":", "{\"epoch\":", "{\"best_epoch\":"};
+    size_t length = strlen(text);
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        size_t most = strlen(starts[i]);
+        if (strncmp(text, starts[i], length < most ? length : most) == 0)
+            return true;
+    }
+    return false;
+}

@@ -16,6 +16,9 @@ extern const char *const metric_names[];
  * about an epoch. */
 enum { METRICS_OF_LINE = 4 * (2 + METRICS_ROWS) + 16 };
 
+/* The most bytes of a line that is read, with its newline and a zero byte. */
+enum { METRIC_LINE_BYTES = 1 << 16 };
+
 enum metric_form {
     METRIC_REAL, /* null in JSON if not finite */
     METRIC_WHOLE,
@@ -50,3 +53,10 @@ size_t metric_line_metrics(const metric_line *line, run_metric metrics[METRICS_O
 /* The same for a line that was read. *step is the step of the line before and becomes that of this
  * line. null is read as NaN; values that are not metrics are left out. */
 size_t metric_line_parse(const json_t *line, uint64_t *step, run_metric metrics[METRICS_OF_LINE]);
+
+/* Whether a line that was read, or NULL, can be one that a run wrote after step *step, which
+ * becomes the step of this line. */
+bool metric_line_follows(const json_t *line, uint64_t *step);
+
+/* Whether a text can be the start of a line that a run wrote. */
+bool metric_line_begins(const char *text);

@@ -13,7 +13,6 @@
 
 enum {
     MAX_CONFIG_BYTES = 1 << 20,
-    MAX_LINE_BYTES = 1 << 16,
     LOGGED_AT_ONCE = 4096, /* values per transaction */
 };
 
@@ -48,7 +47,7 @@ typedef struct logging {
     int64_t run;
     const char *path;
     size_t line; /* number of the line */
-    char text[MAX_LINE_BYTES];
+    char text[METRIC_LINE_BYTES];
     uint64_t step;
     run_metric values[LOGGED_AT_ONCE + METRICS_OF_LINE];
     size_t count;

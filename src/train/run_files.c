@@ -63,7 +63,7 @@ static status open_journal(trainer *t, bool resumed, error *err)
     const char *chosen = t->options->metrics;
     char *path = chosen ? text_format("%s", chosen) : text_format("%s/metrics.jsonl", f->run.path);
     TRY(got_memory(path, err, f->run.path));
-    status result = resumed ? journal_resume(&f->log, path, t->state.metrics_bytes, err)
+    status result = resumed ? journal_resume(&f->log, path, &t->state.logged, t->state.step, err)
                             : journal_create(&f->log, path, err);
     free(path);
     return result;
@@ -106,8 +106,10 @@ static void begin_tracking(trainer *t, bool resumed)
 status run_files_begin(trainer *t, error *err)
 {
     /* A metrics file elsewhere comes first: if it cannot be written, no run directory is left. */
-    if (t->options->metrics)
+    if (t->options->metrics) {
         TRY(open_journal(t, false, err));
+        TRY(journal_sync(&t->files.log, &t->state.logged, err));
+    }
     TRY(create_run(t, err));
     if (!t->options->metrics)
         TRY(open_journal(t, false, err));
@@ -178,7 +180,7 @@ status run_files_save(trainer *t, bool best, error *err)
     run_files *f = &t->files;
     TRY(run_files_still_there(t, err));
     check_log(t);
-    TRY(journal_sync(&f->log, &t->state.metrics_bytes, err));
+    TRY(journal_sync(&f->log, &t->state.logged, err));
     tracking_flush(&f->track);
     TRY(solver_get_loss_scale(t->model.solve, &t->state.scaling, err));
     TRY(checkpoint_save(f->run.path, t->model.net, &t->data.set.classes, t->model.solve, &t->state,

@@ -9,6 +9,9 @@
 static const char state_piece[] = "hcnn.state", terms_piece[] = "hcnn.run",
                   scaling_piece[] = "hcnn.loss_scale";
 
+/* In the order of enum journal_kind. */
+static const word_list journal_kinds = WORD_LIST("unknown", "file", "appended");
+
 static const field schedule_fields[] = {
     {FIELD(POSITIVE, schedule, lr)},
     {FIELD(LIMIT, schedule, best)},
@@ -29,7 +32,17 @@ static const field state_fields[] = {
      .inner = schedule_fields},
     {FIELD(LIMIT, training_state, best_loss)},
     {FIELD(U32, training_state, best_epoch)},
-    {FIELD(COUNT, training_state, metrics_bytes)},
+    {.key = "metrics_kind",
+     .kind = FIELD_WORD,
+     .optional = true,
+     .offset = offsetof(training_state, logged.kind),
+     .words = &journal_kinds},
+    {.key = "metrics_bytes", .kind = FIELD_COUNT, .offset = offsetof(training_state, logged.bytes)},
+    {.key = "metrics_crc32c",
+     .kind = FIELD_U32,
+     .optional = true,
+     .most = UINT32_MAX,
+     .offset = offsetof(training_state, logged.crc32c)},
     {0},
 };
 static const field terms_fields[] = {

@@ -5,6 +5,7 @@
 
 #include "measure/metrics.h"
 #include "model/model_file.h"
+#include "track/journal.h"
 #include "train/loss_scale.h"
 #include "train/schedule.h"
 
@@ -28,7 +29,7 @@ typedef struct training_state {
     double best_loss; /* weighted validation loss of the best epoch so far; infinite before the
                          first */
     uint32_t best_epoch;
-    uint64_t metrics_bytes; /* length of the metrics file */
+    journal_mark logged; /* the metrics file */
     run_terms terms;
 } training_state;
 
@@ -37,7 +38,7 @@ status training_state_write(tensor_writer *writer, const training_state *state,
                             const char *optimizer_file, error *err);
 /* The caller frees *optimizer_file, which is NULL after a failure. Returns STATUS_FAILED for a file
  * without a training state, and for values that training_state_write never writes. Only the loss
- * scale and the terms may be missing. */
+ * scale, the terms, and the kind and checksum of the metrics file may be missing. */
 status training_state_read(const model_file *m, training_state *state, char **optimizer_file,
                            error *err);
 

@@ -237,7 +237,8 @@ SUMS = {"count": 4, "coarse_loss": "0x1p+0", "fine_loss": "0x1.8p+1", "marginal_
         "coarse_top5": 4, "fine_top1": 1, "fine_top5": 4, "agree": 2}
 STATE_PIECE = {"step": 10, "epoch": 1, "batch": 2, "sums": SUMS,
                "schedule": {"lr": "0x1p-7", "best": "inf", "bad_epochs": 0, "epoch": 1, "milestones": [7, 13]},
-               "best_loss": "inf", "best_epoch": 0, "metrics_bytes": 100, "optimizer_file": "optimizer-10.safetensors"}
+               "best_loss": "inf", "best_epoch": 0, "metrics_kind": "file", "metrics_bytes": 100,
+               "metrics_crc32c": 3735928559, "optimizer_file": "optimizer-10.safetensors"}
 METRICS = """{"step":1,"loss":2.5,"coarse_loss":0.5,"fine_loss":1,"lr":0.008}
 {"epoch":1,"steps":1,"lr":0.008,"seconds":1.5,"best":true,"train":{"images":4,"loss":2.5,"fine_top1":0.25},"validation":{"images":2,"loss":null,"agreement":1}}
 {"best_epoch":1,"test_half":{"images":1,"loss":1},"test_whole":{"images":2,"loss":1}}
@@ -261,8 +262,11 @@ def texts():
     old = dict(NETWORK, only_fine=True)
     for key in "shared_trunk", "coarse_stages", "fusion", "coarse_loss":
         del old[key]
+    old_state = dict(STATE_PIECE, optimizer_file=None)
+    for key in "metrics_kind", "metrics_crc32c":
+        del old_state[key]
     put("metadata", "old", json.dumps({"hcnn.format": "1", "hcnn.classes": CLASSES, "hcnn.network": old,
-                                       "hcnn.state": dict(STATE_PIECE, optimizer_file=None)}))
+                                       "hcnn.state": old_state}))
     put("evaluation", "whole", json.dumps(
         {"set": "test", "epoch": 1, "step": 10, "images": 3, "undecided": 0, "coarse_classes": CLASSES["coarse"],
          "fine_classes": ["cat", "<wolf>", "oak & ash"], "parents": [0, 0, 1], "coarse": [[2, 0], [0, 1]],

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes the reader of metrics.jsonl (track/record.c, track/metric_lines.c): the input is the file.
- * The values of a line must not be more than there is room for, and each must have a known name. */
+/* Fuzzes the readers of metrics.jsonl (track/record.c, track/journal_check.c,
+ * track/metric_lines.c): the input is the file. The values of a line must not be more than there is
+ * room for, and each must have a known name. A file that a run may continue must have the checksum
+ * of its bytes. */
+#include "base/crc32c.h"
 #include "fuzz.h"
+#include "track/journal_check.h"
 #include "track/metric_lines.h"
 #include "track/record.h"
 
@@ -25,13 +29,25 @@ static void check_line(const char *text, size_t length)
     json_decref(line);
 }
 
+/* As for a run whose checkpoint is older than checksums, after its first line. */
+static void check_left(const char *path, const uint8_t *data, size_t kept)
+{
+    error err;
+    uint32_t sum;
+    const journal_mark mark = {.bytes = kept};
+    if (journal_check(path, &mark, 1, &sum, &err) == STATUS_OK)
+        FUZZ_HOLDS(sum == crc32c(data, kept));
+}
+
 int fuzz_metrics(const uint8_t *data, size_t size)
 {
     error err;
     char *path = fuzz_file("metrics.jsonl", data, size);
     record_metrics(NULL, 0, path, &err);
     const char *end = memchr(data ? (const char *)data : "", '\n', size);
-    check_line((const char *)data, end ? (size_t)(end - (const char *)data) : size);
+    size_t length = end ? (size_t)(end - (const char *)data) : size;
+    check_line((const char *)data, length);
+    check_left(path, data, end ? length + 1 : 0);
     free(path);
     return 0;
 }
