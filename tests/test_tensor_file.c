@@ -7,6 +7,8 @@
 #include "check.h"
 #include "support.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <unistd.h>
 
 static const char magic[] = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
@@ -314,25 +316,32 @@ static void copies_are_counted(void **state)
     CHECK_FAILS(STATUS_FAILED, "need more memory than its size allows", finish_file(f, &t, &err));
 }
 
-/* Opens {"w": a tensor} with these numbers in its description, followed by `bytes` zeros as the
- * storage. */
+/* {"w": a tensor} with these numbers in its description. */
+static void put_state(const text *t, uint64_t claimed, int64_t first, int64_t length,
+                      int64_t stride)
+{
+    fputs("\x80\x02}U\x01wctorch._utils\n_rebuild_tensor_v2\n((U\x07storage"
+          "ctorch\nFloatStorage\nU\x01kU\x03"
+          "cpu",
+          t->stream);
+    const int64_t numbers[] = {(int64_t)claimed, first, length, stride};
+    static const char *const behind[] = {"NtQ", "", "\x85", "\x85"};
+    for (int i = 0; i < 4; i++) {
+        fputs("\x8a\x08", t->stream);
+        fwrite(&numbers[i], 1, 8, t->stream);
+        fputs(behind[i], t->stream);
+    }
+    fputs("\x89}tRs.", t->stream);
+}
+
+/* Opens a file of the older container with put_state's tensor and `bytes` zeros as its storage. */
 static status open_tensor(const fixture *f, uint64_t claimed, int64_t first, int64_t length,
                           int64_t stride, size_t bytes, error *err)
 {
     text t;
     begin_file(&t);
-    fputs("\x80\x02}U\x01wctorch._utils\n_rebuild_tensor_v2\n((U\x07storage"
-          "ctorch\nFloatStorage\nU\x01kU\x03"
-          "cpu",
-          t.stream);
-    const int64_t numbers[] = {(int64_t)claimed, first, length, stride};
-    static const char *const behind[] = {"NtQ", "", "\x85", "\x85"};
-    for (int i = 0; i < 4; i++) {
-        fputs("\x8a\x08", t.stream);
-        fwrite(&numbers[i], 1, 8, t.stream);
-        fputs(behind[i], t.stream);
-    }
-    fputs("\x89}tRs.\x80\x02]U\x01ka.", t.stream);
+    put_state(&t, claimed, first, length, stride);
+    fputs("\x80\x02]U\x01ka.", t.stream);
     fwrite(&claimed, 1, 8, t.stream);
     for (size_t i = 0; i < bytes; i++)
         putc(0, t.stream);
@@ -376,6 +385,49 @@ static void sizes_are_checked(void **state)
         if (!strstr(err.message, bad[i].message))
             fail_msg("case %zu: %s", i, err.message);
     }
+}
+
+static void put_member(struct archive *to, const char *name, const void *bytes, size_t size)
+{
+    struct archive_entry *entry = archive_entry_new();
+    archive_entry_set_pathname(entry, name);
+    archive_entry_set_size(entry, (la_int64_t)size);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    assert_int_equal(archive_write_header(to, entry), ARCHIVE_OK);
+    assert_int_equal(archive_write_data(to, bytes, size), size);
+    archive_entry_free(entry);
+}
+
+/* Opens a zip archive with a tensor of 6 elements and `bytes` zeros as its storage. */
+static status open_zipped(const fixture *f, size_t bytes, error *err)
+{
+    text t;
+    void *zeros = support_memory(bytes, 1);
+    struct archive *to = archive_write_new();
+    t.stream = open_memstream(&t.bytes, &t.size);
+    assert_non_null(t.stream);
+    put_state(&t, 6, 0, 6, 1);
+    fclose(t.stream);
+    assert_int_equal(archive_write_set_format_zip(to), ARCHIVE_OK);
+    assert_int_equal(archive_write_open_filename(to, f->path), ARCHIVE_OK);
+    put_member(to, "a/data.pkl", t.bytes, t.size);
+    put_member(to, "a/data/k", zeros, bytes);
+    assert_int_equal(archive_write_close(to), ARCHIVE_OK);
+    archive_write_free(to);
+    free(zeros);
+    free(t.bytes);
+    return open_and_read(f->path, err);
+}
+
+/* A member that is larger than its storage would be unpacked for nothing. */
+static void members_have_the_size_of_their_storages(void **state)
+{
+    const fixture *f = *state;
+    error err;
+    CHECK_OK(open_zipped(f, 24, &err));
+    CHECK_OK(open_zipped(f, 27, &err)); /* PyTorch rounds an untyped storage's elements down */
+    CHECK_FAILS(STATUS_FAILED, "of 6 elements is of another size", open_zipped(f, 23, &err));
+    CHECK_FAILS(STATUS_FAILED, "of 6 elements is of another size", open_zipped(f, 28, &err));
 }
 
 /* A list of storages with one element each, with keys from 0 up, and one storage with key `other`
@@ -442,6 +494,7 @@ int main(void)
         cmocka_unit_test(deep_nesting_is_safe),
         cmocka_unit_test(copies_are_counted),
         cmocka_unit_test(sizes_are_checked),
+        cmocka_unit_test(members_have_the_size_of_their_storages),
         cmocka_unit_test(many_storages_are_told_apart),
         cmocka_unit_test(other_files_are_refused),
     };

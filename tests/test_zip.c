@@ -219,11 +219,76 @@ static void test_lies(void **state)
     expect_refused(10, 8, "does not unpack to as many bytes");
     expect_refused(16, 0x55, "does not match its checksum");
     expect_refused(24, 8, "claims 8 bytes, more than the file can contain");
-    expect_refused(22, 0x7f, "claims");
+    expect_refused(22, 0x7f, "claims to take 8323079 bytes, more than the file has");
     expect_refused(42, 1, "is not where the archive's directory says");
     expect_refused(45, 0x7f, "lies outside of the file");
     expect_refused(29, 1, "its directory is damaged");
     expect_refused(0, 'Q', "its directory is damaged");
+}
+
+/* Two members of the same size, and the places of their records in the directory. */
+static unsigned char *make_pair(const char *options, size_t *size, size_t entries[2])
+{
+    error err;
+    unsigned char *bytes;
+    struct archive *to = begin_archive(options);
+    put_member(to, "a", "same", 4);
+    put_member(to, "b", "same", 4);
+    end_archive(to);
+    CHECK_OK(file_read(path, 1 << 20, &bytes, size, &err));
+    size_t found = 0;
+    for (size_t i = 0; i + 4 <= *size; i++)
+        if (memcmp(bytes + i, "PK\1\2", 4) == 0)
+            entries[found++ % 2] = i;
+    assert_int_equal(found, 2);
+    return bytes;
+}
+
+static void check_pair(const unsigned char *bytes, size_t size, const char *says)
+{
+    error err;
+    put_bytes(bytes, size);
+    CHECK_FAILS(STATUS_FAILED, says, read_all(&err));
+}
+
+/* A few bytes are not unpacked as many members. */
+static void test_shared_bytes(void **state)
+{
+    enum { EXTRA_LENGTH = 28, PLACE = 42 };
+    static const char *const options[] = {"zip:compression=store", "zip:compression=deflate"};
+    (void)state;
+    for (size_t o = 0; o < sizeof options / sizeof options[0]; o++) {
+        size_t size, entries[2];
+        unsigned char *bytes = make_pair(options[o], &size, entries), places[2][4];
+        for (int i = 0; i < 2; i++)
+            memcpy(places[i], bytes + entries[i] + PLACE, 4);
+        memcpy(bytes + entries[0] + PLACE, places[1], 4);
+        check_pair(bytes, size, "are in the same bytes");
+        memcpy(bytes + entries[1] + PLACE, places[0], 4);
+        check_pair(bytes, size, "a is not where the archive's directory says");
+        for (int i = 0; i < 2; i++)
+            memcpy(bytes + entries[i] + PLACE, places[i], 4);
+        bytes[entries[1] +
+              PLACE]--; /* a's own bytes do not reach there, but its header's extra does */
+        bytes[EXTRA_LENGTH] += 40;
+        check_pair(bytes, size, "a is cut short");
+        free(bytes);
+    }
+}
+
+/* Numbers of 32 bits say that the extra field has the real ones, which it must then have. */
+static void test_short_extra(void **state)
+{
+    enum { PACKED = 20, PACKED_END = 24, EXTRA = 47, LENGTH = 2 };
+    (void)state;
+    size_t size, entries[2];
+    unsigned char *bytes = make_pair("zip:compression=store", &size, entries);
+    unsigned char *extra = bytes + entries[1] + EXTRA;
+    memset(bytes + entries[1] + PACKED, 0xff, PACKED_END - PACKED);
+    check_pair(bytes, size, "b claims to take 4294967295 bytes, more than the file has");
+    memcpy(extra, "\1\0", LENGTH);
+    check_pair(bytes, size, "b: its zip64 field ends before its packed size");
+    free(bytes);
 }
 
 /* Each truncation and each changed byte gives an error or the same bytes, never a crash. */
@@ -259,8 +324,9 @@ static void test_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_any_order),  cmocka_unit_test(test_many_members),
-        cmocka_unit_test(test_many_parts), cmocka_unit_test(test_lies),
+        cmocka_unit_test(test_any_order),    cmocka_unit_test(test_many_members),
+        cmocka_unit_test(test_many_parts),   cmocka_unit_test(test_lies),
+        cmocka_unit_test(test_shared_bytes), cmocka_unit_test(test_short_extra),
         cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests_name("zip", tests, set_up, support_files_tear_down);

@@ -69,11 +69,11 @@ static status find_beside(const torch_file *f, const zip_member *pickled, const 
 static status place_member(torch_file *f, const zip_member *pickled, torch_storage *s, error *err)
 {
     TRY(find_beside(f, pickled, "data/", s->key, &s->member, err));
-    if (!s->member || s->member->size / s->item < s->count)
+    if (!s->member || s->member->size / s->item != s->count)
         return error_set(err, STATUS_FAILED,
                          "%s: storage '%.100s' of %llu elements is %s; the file is damaged",
                          f->base.path, s->key, (unsigned long long)s->count,
-                         s->member ? "shorter than that" : "missing");
+                         s->member ? "of another size" : "missing");
     s->begin = s->member->place;
     s->placed = true;
     return STATUS_OK;
@@ -287,7 +287,14 @@ static status read_values(tensor_file *file, const tensor_entry *e, void *values
     const torch_storage *s = t->storage;
     if (tensor_elements(e) == 0)
         return STATUS_OK;
+    const unsigned char *unpacked = NULL;
     uint64_t begin = t->first * s->item;
+    if (f->zip)
+        TRY(zip_unpack(f->zip, s->member, &unpacked, err));
+    if (unpacked) { /* not copied: a tensor may have few elements in a long storage */
+        gather(t, unpacked + begin, s->item, values);
+        return STATUS_OK;
+    }
     size_t size = (size_t)span(t) * s->item;
     unsigned char *raw = malloc(size);
     TRY(got_memory(raw, err, e->name));

@@ -18,6 +18,7 @@ enum {
     MAX_DIRECTORY = 64 << 20, /* bytes */
     MAX_RATIO = 1032,         /* deflate makes at most this many bytes of one */
     BLOCK_BYTES = 1 << 16,
+    MAX_NAME = 0xffff,
     MOST_AT_ONCE = 1 << 30, /* bytes that zlib is asked for; it counts in 32 bits */
 };
 enum { STORED = 0, DEFLATED = 8 };
@@ -130,26 +131,39 @@ done:
 
 /* Replaces the numbers that are 2^32 - 1 by those of the extra field: size, packed and place, in
  * this order. */
-static void take_extra(zip_member *m, const unsigned char *extra, size_t size)
+static status take_extra(const zip_file *z, zip_member *m, const unsigned char *extra, size_t size,
+                         error *err)
 {
+    static const char *const names[] = {"size", "packed size", "place"};
     while (size >= 4 && u16(extra + 2) <= size - 4) {
         size_t length = u16(extra + 2);
         const unsigned char *at = extra + 4, *end = at + length;
         uint64_t *const numbers[] = {&m->size, &m->packed, &m->place};
         for (int i = 0; u16(extra) == EXTRA_BIG && i < 3; i++)
-            if (*numbers[i] == UINT32_MAX && end - at >= 8) {
+            if (*numbers[i] == UINT32_MAX) {
+                if (end - at < 8)
+                    return error_set(err, STATUS_FAILED,
+                                     "%s: %s: its zip64 field ends before its %s; the file is "
+                                     "damaged",
+                                     z->path, m->name, names[i]);
                 *numbers[i] = u64(at);
                 at += 8;
             }
         extra = end;
         size -= 4 + length;
     }
+    return STATUS_OK;
 }
 
 static status check_size(const zip_file *z, const zip_member *m, error *err)
 {
     uint64_t ratio = m->method == DEFLATED ? MAX_RATIO : 1;
-    if (m->packed <= z->size && m->size <= m->packed * ratio)
+    if (m->packed > z->size)
+        return error_set(err, STATUS_FAILED,
+                         "%s: %s claims to take %llu bytes, more than the file has; the file is "
+                         "damaged",
+                         z->path, m->name, (unsigned long long)m->packed);
+    if (m->size <= m->packed * ratio)
         return STATUS_OK;
     return error_set(err, STATUS_FAILED,
                      "%s: %s claims %llu bytes, more than the file can contain; the file is "
@@ -181,8 +195,31 @@ static status take_entry(zip_file *z, const unsigned char *entry, size_t left, s
                       .encrypted = entry[8] & 1};
     TRY(got_memory(m->name, err, z->path));
     z->count++;
-    take_extra(m, entry + ENTRY_BYTES + name, extra);
+    TRY(take_extra(z, m, entry + ENTRY_BYTES + name, extra, err));
     return check_size(z, m, err);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    uint64_t one = ((const zip_member *)a)->place, two = ((const zip_member *)b)->place;
+    return (one > two) - (one < two);
+}
+
+/* Members that share bytes would be unpacked once each, so that a small file would make unlimited
+ * work. The length of a member's header is known only once it is read; find_bytes uses `end`. */
+static status find_ends(zip_file *z, error *err)
+{
+    if (z->count > 0)
+        qsort(z->members, z->count, sizeof *z->members, by_place);
+    for (size_t i = 0; i < z->count; i++) {
+        zip_member *m = &z->members[i];
+        m->end = i + 1 < z->count ? m[1].place : z->size;
+        if (i + 1 < z->count && m->end - m->place < MEMBER_BYTES + strlen(m->name) + m->packed)
+            return error_set(err, STATUS_FAILED,
+                             "%s: %s and %s are in the same bytes; the file is damaged", z->path,
+                             m->name, m[1].name);
+    }
+    return STATUS_OK;
 }
 
 static int by_name(const void *a, const void *b)
@@ -195,6 +232,7 @@ static status take_entries(zip_file *z, const directory *d, const unsigned char 
     size_t at = 0, used = 0;
     for (uint64_t i = 0; i < d->entries; i++, at += used)
         TRY(take_entry(z, bytes + at, (size_t)d->size - at, &used, err));
+    TRY(find_ends(z, err));
     if (z->count > 0)
         qsort(z->members, z->count, sizeof *z->members, by_name);
     for (size_t i = 1; i < z->count; i++)
@@ -281,14 +319,16 @@ static status bad_member(const zip_file *z, const zip_member *m, const char *wha
 /* Where the member's bytes begin: after its own header, whose length only this header tells. */
 static status find_bytes(const zip_file *z, const zip_member *m, uint64_t *begin, error *err)
 {
-    unsigned char header[MEMBER_BYTES];
+    unsigned char header[MEMBER_BYTES + MAX_NAME];
+    size_t name = strlen(m->name);
     if (m->encrypted || (m->method != STORED && m->method != DEFLATED))
         return bad_member(z, m, "is encrypted, or neither stored nor deflated", err);
-    TRY(get(z, m->place, header, sizeof header, err));
-    if (u32(header) != MEMBER)
+    TRY(get(z, m->place, header, MEMBER_BYTES + name, err));
+    if (u32(header) != MEMBER || u16(header + 26) != name ||
+        memcmp(header + MEMBER_BYTES, m->name, name) != 0)
         return bad_member(z, m, "is not where the archive's directory says", err);
-    *begin = m->place + MEMBER_BYTES + u16(header + 26) + u16(header + 28);
-    if (*begin > z->size || m->packed > z->size - *begin)
+    *begin = m->place + MEMBER_BYTES + name + u16(header + 28);
+    if (*begin > m->end || m->packed > m->end - *begin)
         return bad_member(z, m, "is cut short", err);
     return STATUS_OK;
 }
@@ -354,17 +394,30 @@ static status unpack(zip_file *z, const zip_member *m, uint64_t at, error *err)
     return result;
 }
 
+status zip_unpack(zip_file *z, const zip_member *m, const unsigned char **bytes, error *err)
+{
+    uint64_t at = 0;
+    *bytes = NULL;
+    if (m->method != DEFLATED)
+        return STATUS_OK;
+    TRY(find_bytes(z, m, &at, err));
+    TRY(unpack(z, m, at, err));
+    *bytes = z->bytes;
+    return STATUS_OK;
+}
+
 status zip_read(zip_file *z, const zip_member *m, uint64_t begin, size_t size, void *bytes,
                 error *err)
 {
     zip_member *own = &z->members[m - z->members];
+    const unsigned char *unpacked;
     uint64_t at = 0;
-    TRY(find_bytes(z, m, &at, err));
-    if (m->method == DEFLATED) {
-        TRY(unpack(z, m, at, err));
-        memcpy(bytes, z->bytes + begin, size);
+    TRY(zip_unpack(z, m, &unpacked, err));
+    if (unpacked) {
+        memcpy(bytes, unpacked + begin, size);
         return STATUS_OK;
     }
+    TRY(find_bytes(z, m, &at, err));
     bool whole = size == m->size;
     if (!whole && !m->checked)
         TRY(check_stored(z, m, at, err));

@@ -85,6 +85,16 @@ def zipped(members, method=zipfile.ZIP_STORED):
     return file.getvalue()
 
 
+def shared(members):
+    """An archive whose last two entries name the same bytes."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in members:
+            archive.writestr(zipfile.ZipInfo(name), data)
+        archive.filelist[-1].header_offset = archive.filelist[-2].header_offset
+    return file.getvalue()
+
+
 def tensors():
     floats = struct.pack("<4f", 0, 1, -2, 3.5)
     put("safetensors", "empty", safetensors([]))
@@ -98,6 +108,7 @@ def tensors():
                ("a/data/1", struct.pack("<q", 9))]
     put("torch", "zip", zipped(members))
     put("torch", "deflated", zipped(members, zipfile.ZIP_DEFLATED))
+    put("torch", "shared", shared(members))
     for name in "torch-legacy.pth", "torch-deflated.pth":
         with open(os.path.join(TESTS, "golden", name), "rb") as file:
             put("torch", name, file.read())
