@@ -67,6 +67,12 @@ check "... and not the other" [ ! -e half/train_images ]
 check "... as JPEG" [ "$(find half -name '*.jpg' | wc -l)" -eq 20 ]
 check_run "a part that exists is not replaced" 2 'half/test_images: already exists; remove it' \
     preprocess --data_dir "$golden/cifar-binary.tar.xz" --out half
+echo '{"kind a": ["mine"]}' >half/label_map.json
+cp half/label_map.json own.json
+check_run "a map of other classes is not replaced" 2 'half/label_map.json: already exists and .*; remove it' \
+    preprocess --data_dir "$golden/cifar-binary.tar.xz" --out half --types train
+check "... nor are images written" [ ! -e half/train_images ]
+check "... and it is as before" cmp own.json half/label_map.json
 check_run "half a tree is refused" 1 'half/train_images: contains no image' train $once --data half
 
 # ---- A preprocess that is killed ----

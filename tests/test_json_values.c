@@ -89,7 +89,11 @@ static status write_config(error *err)
 
 static status write_map(error *err)
 {
-    return hierarchy_write_map(&classes, path, err);
+    char *text;
+    TRY(hierarchy_map_text(&classes, path, &text, err));
+    status result = file_write(path, text, strlen(text), err);
+    free(text);
+    return result;
 }
 
 static status write_line(error *err)

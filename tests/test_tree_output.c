@@ -92,7 +92,7 @@ static void fill(const char *directory)
 
 static void put_map(const char *directory)
 {
-    put(directory, "label_map.json", "{\"a\":[\"b\"]}");
+    put(directory, "label_map.json", "{\n  \"a\": [\n    \"b\"\n  ]\n}");
 }
 
 static bool is_data(const fixture *f)
@@ -122,15 +122,15 @@ static void test_whole(void **state)
     const fixture *f = *state;
     error err;
     tree_output t;
-    CHECK_OK(tree_output_begin(&t, f->out, true, true, &err));
+    CHECK_OK(tree_output_begin(&t, f->out, &classes, true, true, &err));
     fill(t.path);
     assert_false(is_data(f));
-    CHECK_OK(tree_output_commit(&t, &classes, &err));
+    CHECK_OK(tree_output_commit(&t, &err));
     tree_output_close(&t);
     assert_true(is_data(f));
     assert_int_equal(entries(f), 3);
     CHECK_FAILS(STATUS_USAGE, "out/test_images: already exists; remove it or choose another --out",
-                tree_output_begin(&t, f->out, false, true, &err));
+                tree_output_begin(&t, f->out, &classes, false, true, &err));
     tree_output_close(&t);
     assert_int_equal(entries(f), 3);
 }
@@ -141,15 +141,15 @@ static void test_parts(void **state)
     const fixture *f = *state;
     error err;
     tree_output t;
-    CHECK_OK(tree_output_begin(&t, f->out, true, true, &err));
+    CHECK_OK(tree_output_begin(&t, f->out, &classes, true, true, &err));
     fill(t.path);
     tree_output_close(&t);
     assert_false(file_exists(f->out));
     for (int train = 0; train < 2; train++) {
         assert_false(is_data(f));
-        CHECK_OK(tree_output_begin(&t, f->out, train, !train, &err));
+        CHECK_OK(tree_output_begin(&t, f->out, &classes, train, !train, &err));
         put(t.path, train ? "train_images/a/b/0.png" : "test_images/a/b/0.png", "x");
-        CHECK_OK(tree_output_commit(&t, &classes, &err));
+        CHECK_OK(tree_output_commit(&t, &err));
         tree_output_close(&t);
     }
     assert_true(is_data(f));
@@ -187,7 +187,7 @@ static void test_left(void **state)
     for (int steps = -1; steps <= 3; steps++) {
         leave(f, steps);
         assert_true(is_data(f) == (steps == 3));
-        CHECK_OK(tree_output_begin(&t, f->out, true, true, &err));
+        CHECK_OK(tree_output_begin(&t, f->out, &classes, true, true, &err));
         assert_true(t.completed == (steps >= 0) && t.done == t.completed);
         tree_output_close(&t);
         assert_true(is_data(f) == (steps >= 0));
@@ -202,14 +202,16 @@ static void test_left_part(void **state)
     const fixture *f = *state;
     error err;
     tree_output t;
-    put(f->out, ".preprocess.new-1-0/test_images/a/b/0.png", "test");
-    put(f->out, ".preprocess.new-1-0/label_map.json", "{}");
+    char *left = text_format("%s/.preprocess.new-1-0", f->out);
+    put(left, "test_images/a/b/0.png", "test");
+    put_map(left);
     CHECK_FAILS(STATUS_USAGE, "out/test_images: already exists",
-                tree_output_begin(&t, f->out, true, true, &err));
+                tree_output_begin(&t, f->out, &classes, true, true, &err));
     assert_true(t.completed && !t.done);
     tree_output_close(&t);
-    put(f->out, ".preprocess.new-1-0/label_map.json", "{}");
-    CHECK_OK(tree_output_begin(&t, f->out, true, false, &err));
+    put_map(left);
+    free(left);
+    CHECK_OK(tree_output_begin(&t, f->out, &classes, true, false, &err));
     assert_true(t.completed && !t.done);
     tree_output_close(&t);
 }
@@ -223,13 +225,13 @@ static void test_left_error(void **state)
     for (int done = 0; done < 2; done++) {
         leave(f, 2); /* the test images have their place */
         renames = done;
-        status result = tree_output_begin(&t, f->out, true, true, &err);
+        status result = tree_output_begin(&t, f->out, &classes, true, true, &err);
         renames = -1;
         CHECK_FAILS(STATUS_FAILED, "out/.preprocess.new-1-0, which cannot be moved", result);
         assert_non_null(strstr(err.message, strerror(EIO)));
         tree_output_close(&t);
         assert_false(is_data(f));
-        CHECK_OK(tree_output_begin(&t, f->out, true, true, &err));
+        CHECK_OK(tree_output_begin(&t, f->out, &classes, true, true, &err));
         assert_true(t.done);
         tree_output_close(&t);
         assert_true(is_data(f));
@@ -247,10 +249,58 @@ static void test_left_taken(void **state)
     leave(f, 0);
     put(f->out, "train_images/a/b/0.png", "old");
     CHECK_FAILS(STATUS_USAGE, "out/train_images: already exists",
-                tree_output_begin(&t, f->out, true, true, &err));
+                tree_output_begin(&t, f->out, &classes, true, true, &err));
     assert_false(t.completed);
     tree_output_close(&t);
     assert_int_equal(entries(f), 1);
+    char *part = text_format("%s/test_images", f->out);
+    assert_int_equal(symlink("nowhere", part), 0);
+    CHECK_FAILS(STATUS_USAGE, "out/test_images: already exists",
+                tree_output_begin(&t, f->out, &classes, false, true, &err));
+    tree_output_close(&t);
+    free(part);
+}
+
+/* A map of other classes is somebody's own, or belongs to the part that is there. */
+static void test_other_map(void **state)
+{
+    static const char says[] = "out/label_map.json: already exists and does not have these classes";
+    const fixture *f = *state;
+    error err;
+    tree_output t;
+    char *map = text_format("%s/label_map.json", f->out), *link = text_format("%s.none", map);
+    unsigned char *text;
+    size_t size;
+    for (int left = 0; left < 2; left++) {
+        if (left) /* a whole tree, which cannot be placed here either */
+            leave(f, 0);
+        put(f->out, "label_map.json", "{}");
+        CHECK_FAILS(STATUS_USAGE, says, tree_output_begin(&t, f->out, &classes, true, true, &err));
+        assert_false(t.completed);
+        tree_output_close(&t);
+        CHECK_OK(file_read(map, 10, &text, &size, &err));
+        assert_string_equal((const char *)text, "{}");
+        free(text);
+        assert_int_equal(entries(f), 1);
+    }
+    assert_int_equal(unlink(map), 0);
+    CHECK_OK(file_make_directory(map, &err));
+    CHECK_FAILS(STATUS_USAGE, says, tree_output_begin(&t, f->out, &classes, true, true, &err));
+    tree_output_close(&t);
+    assert_int_equal(rmdir(map), 0);
+    assert_int_equal(symlink(link, map), 0);
+    CHECK_FAILS(STATUS_USAGE, says, tree_output_begin(&t, f->out, &classes, true, true, &err));
+    tree_output_close(&t);
+    assert_int_equal(unlink(map), 0);
+    /* It appears while the images are written. */
+    CHECK_OK(tree_output_begin(&t, f->out, &classes, true, true, &err));
+    fill(t.path);
+    put(f->out, "label_map.json", "{}");
+    CHECK_FAILS(STATUS_USAGE, says, tree_output_commit(&t, &err));
+    tree_output_close(&t);
+    assert_int_equal(entries(f), 1);
+    free(map);
+    free(link);
 }
 
 /* The error says that the next call completes the tree only if it does. */
@@ -261,17 +311,17 @@ static void test_half(void **state)
     error err;
     tree_output t;
     for (int both = 0; both < 2; both++) {
-        CHECK_OK(tree_output_begin(&t, f->out, true, both, &err));
+        CHECK_OK(tree_output_begin(&t, f->out, &classes, true, both, &err));
         put(t.path, "train_images/a/b/0.png", "train");
         if (both)
             put(t.path, "test_images/a/b/0.png", "test");
         renames = both + 2; /* the map and its link, and then the test images */
-        status result = tree_output_commit(&t, &classes, &err);
+        status result = tree_output_commit(&t, &err);
         renames = -1;
         assert_int_equal(result, STATUS_FAILED);
         assert_true(!!strstr(err.message, next) == both);
         tree_output_close(&t);
-        CHECK_OK(tree_output_begin(&t, f->out, true, both, &err));
+        CHECK_OK(tree_output_begin(&t, f->out, &classes, true, both, &err));
         assert_true(t.done == both);
         tree_output_close(&t);
         assert_int_equal(entries(f), both ? 3 : 1); /* the map has its place in any case */
@@ -293,11 +343,11 @@ static void test_sync(void **state)
     const fixture *f = *state;
     error err;
     tree_output t;
-    CHECK_OK(tree_output_begin(&t, f->out, true, true, &err));
+    CHECK_OK(tree_output_begin(&t, f->out, &classes, true, true, &err));
     fill(t.path);
     synced = t.path;
     at_sync = look_at_sync;
-    CHECK_OK(tree_output_commit(&t, &classes, &err));
+    CHECK_OK(tree_output_commit(&t, &err));
     at_sync = NULL;
     assert_null(synced);
     tree_output_close(&t);
@@ -316,7 +366,7 @@ static void test_lock(void **state)
     if (child == 0) {
         tree_output t;
         file_unlock(lock);
-        bool begun = tree_output_begin(&t, f->out, true, true, &err) == STATUS_OK;
+        bool begun = tree_output_begin(&t, f->out, &classes, true, true, &err) == STATUS_OK;
         tree_output_close(&t);
         free(link);
         _exit(begun ? 0 : 1);
@@ -343,15 +393,15 @@ static void test_killed(void **state)
         if (child == 0) {
             renames = done;
             killing = true;
-            if (tree_output_begin(&t, f->out, true, true, &err) == STATUS_OK)
+            if (tree_output_begin(&t, f->out, &classes, true, true, &err) == STATUS_OK)
                 fill(t.path);
-            tree_output_commit(&t, &classes, &err);
+            tree_output_commit(&t, &err);
             _exit(1);
         }
         assert_int_equal(waitpid(child, &code, 0), child);
         assert_true(WIFEXITED(code) && WEXITSTATUS(code) == KILLED);
         assert_false(is_data(f));
-        CHECK_OK(tree_output_begin(&t, f->out, true, true, &err));
+        CHECK_OK(tree_output_begin(&t, f->out, &classes, true, true, &err));
         assert_true(t.done == (done > 0));
         tree_output_close(&t);
         assert_true(is_data(f) == (done > 0));
@@ -366,13 +416,13 @@ static void test_two(void **state)
     const fixture *f = *state;
     error err;
     tree_output first, second;
-    CHECK_OK(tree_output_begin(&first, f->out, true, true, &err));
-    CHECK_OK(tree_output_begin(&second, f->out, true, true, &err));
+    CHECK_OK(tree_output_begin(&first, f->out, &classes, true, true, &err));
+    CHECK_OK(tree_output_begin(&second, f->out, &classes, true, true, &err));
     assert_true(strcmp(first.path, second.path) != 0 && file_is_directory(first.path));
     fill(first.path);
     fill(second.path);
-    CHECK_OK(tree_output_commit(&second, &classes, &err));
-    CHECK_FAILS(STATUS_USAGE, "already exists", tree_output_commit(&first, &classes, &err));
+    CHECK_OK(tree_output_commit(&second, &err));
+    CHECK_FAILS(STATUS_USAGE, "already exists", tree_output_commit(&first, &err));
     tree_output_close(&first);
     tree_output_close(&second);
     assert_true(is_data(f));
@@ -388,6 +438,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_left_part, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_left_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_left_taken, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_other_map, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_half, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sync, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lock, set_up, tear_down),

@@ -427,8 +427,12 @@ status file_make_directory(const char *path, error *err)
         *at = '\0';
         int reason = mkdir(copy, 0777) == 0 ? 0 : errno;
         if (reason && !file_is_directory(copy)) {
+            const char *advice =
+                reason == EEXIST
+                    ? "; it is not a directory: remove it, or choose another name for the directory"
+                    : file_write_advice(reason);
             result = error_set(err, STATUS_FAILED, "%s: directory cannot be created: %s%s", copy,
-                               strerror(reason), file_write_advice(reason));
+                               strerror(reason), advice);
             break;
         }
         *at = kept;

@@ -114,7 +114,7 @@ static status write_tree(const preprocess_options *o, tree_output *to, const dat
         TRY(write_part(o, to->path, "train", tree, &data->train, err));
     if (o->test)
         TRY(write_part(o, to->path, "test", tree, &data->test, err));
-    return tree_output_commit(to, tree, err);
+    return tree_output_commit(to, err);
 }
 
 static void print_tree(const preprocess_options *o, const dataset *data)
@@ -134,7 +134,7 @@ static status convert(preprocess_options *o, const dataset *data, error *err)
     TRY(check_names(data->classes.coarse_names, data->classes.coarse_count, err));
     TRY(check_names(data->classes.fine_names, data->classes.fine_count, err));
     o->stop = command_catch_stop();
-    result = tree_output_begin(&tree, o->out, o->train, o->test, err);
+    result = tree_output_begin(&tree, o->out, &data->classes, o->train, o->test, err);
     if (tree.completed)
         command_warn("%s: completed what an interrupted preprocess had written%s", o->out,
                      tree.done ? ", from its data and in its format; wrote nothing else" : "");

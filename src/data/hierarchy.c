@@ -161,7 +161,7 @@ static json_t *children(const hierarchy *tree, int coarse, const char **names)
     return list;
 }
 
-status hierarchy_write_map(const hierarchy *tree, const char *path, error *err)
+status hierarchy_map_text(const hierarchy *tree, const char *path, char **text, error *err)
 {
     const char **names = calloc((size_t)tree->fine_count, sizeof *names);
     TRY(got_memory(names, err, path));
@@ -170,5 +170,5 @@ status hierarchy_write_map(const hierarchy *tree, const char *path, error *err)
     for (int i = 0; i < tree->coarse_count; i++)
         map = object_put(map, tree->coarse_names[i], children(tree, i, names));
     free(names);
-    return json_write(path, map, JSON_INDENT(2) | JSON_SORT_KEYS, err);
+    return json_to_text(map, JSON_INDENT(2) | JSON_SORT_KEYS, path, text, err);
 }

@@ -22,8 +22,9 @@ status hierarchy_create(hierarchy *tree, int coarse_count, const char *const *co
                         error *err);
 void hierarchy_free(hierarchy *tree);
 
-/* Writes label_map.json: an object with a list of fine names for each coarse name, all sorted. */
-status hierarchy_write_map(const hierarchy *tree, const char *path, error *err);
+/* The text of label_map.json: an object with a list of fine names for each coarse name, all sorted.
+ * `path` is for messages. The caller frees the text. */
+status hierarchy_map_text(const hierarchy *tree, const char *path, char **text, error *err);
 
 /* STATUS_FAILED if the two differ in a number of classes, a name or a parent. The message has the
  * first difference and calls the trees a_name and b_name. */

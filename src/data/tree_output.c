@@ -9,7 +9,10 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+enum { MAX_MAP_BYTES = 8 << 20 }; /* as tree.c reads */
 
 static const char map_name[] = "label_map.json";
 
@@ -29,7 +32,7 @@ static bool has_part(const char *out, const char *part)
     int entries = 0;
     char path[PATH_MAX]; /* a longer one cannot exist */
     if (snprintf(path, sizeof path, "%s/%s", out, part) >= PATH_MAX || !file_exists(path))
-        return false;
+        return file_is_dangling(path);
     file_each(path, count_entry, &entries);
     return entries > 0 || !file_is_directory(path);
 }
@@ -40,6 +43,53 @@ static status check_free(const char *out, const char *part, error *err)
                ? error_set(err, STATUS_USAGE,
                            "%s/%s: already exists; remove it or choose another --out", out, part)
                : STATUS_OK;
+}
+
+static status map_differs(const char *path, error *err)
+{
+    return error_set(err, STATUS_USAGE,
+                     "%s: already exists and does not have these classes; remove it or choose "
+                     "another --out",
+                     path);
+}
+
+/* An own map, or that of a part of another data set, is not replaced. */
+static status check_map_at(const char *path, const char *map, error *err)
+{
+    unsigned char *old;
+    size_t size;
+    if (!file_exists(path) && !file_is_dangling(path))
+        return STATUS_OK;
+    if (!file_exists(path) || file_is_directory(path))
+        return map_differs(path, err);
+    TRY(file_read(path, MAX_MAP_BYTES, &old, &size, err));
+    bool same = size == strlen(map) && memcmp(old, map, size) == 0;
+    free(old);
+    return same ? STATUS_OK : map_differs(path, err);
+}
+
+static status check_map(const char *out, const char *map, error *err)
+{
+    char *path = text_format("%s/%s", out, map_name);
+    TRY(got_memory(path, err, out));
+    status result = check_map_at(path, map, err);
+    free(path);
+    return result;
+}
+
+/* The same for the map of a whole tree. */
+static status check_map_of(const char *from, const char *out, error *err)
+{
+    unsigned char *map = NULL;
+    size_t size;
+    char *path = text_format("%s/%s", from, map_name);
+    TRY(got_memory(path, err, out));
+    status result = file_read(path, MAX_MAP_BYTES, &map, &size, err);
+    if (result == STATUS_OK)
+        result = check_map(out, (const char *)map, err);
+    free(map);
+    free(path);
+    return result;
 }
 
 /* Gives FROM/NAME its place, OUT/NAME, by file_rename or file_link. */
@@ -59,6 +109,7 @@ static status place_locked(const char *from, const char *out, error *err)
     for (int i = 0; i < PARTS; i++)
         if (file_exists_in(from, parts[i]))
             TRY(check_free(out, parts[i], err));
+    TRY(check_map_of(from, out, err));
     TRY(put(from, out, map_name, file_link, err));
     for (int i = 0; i < PARTS; i++)
         if (file_exists_in(from, parts[i]))
@@ -130,11 +181,13 @@ static status remove_links(const char *out, error *err)
     return STATUS_OK;
 }
 
-status tree_output_begin(tree_output *t, const char *out, bool train, bool test, error *err)
+status tree_output_begin(tree_output *t, const char *out, const hierarchy *classes, bool train,
+                         bool test, error *err)
 {
     const bool wanted[PARTS] = {[TRAIN] = train, [TEST] = test};
     leftovers left = {.output = t, .result = STATUS_OK};
     *t = (tree_output){.out = out, .lock = -1, .made = !file_exists(out)};
+    TRY(hierarchy_map_text(classes, out, &t->map, err));
     char *name = text_format("%s/.preprocess", out);
     TRY(got_memory(name, err, out));
     status result = unfinished_create(name, NULL, take_left, &left, &t->path, &t->lock, err);
@@ -150,26 +203,26 @@ status tree_output_begin(tree_output *t, const char *out, bool train, bool test,
     for (int i = 0; i < PARTS && !t->done; i++)
         if (wanted[i])
             TRY(check_free(out, parts[i], err));
-    return STATUS_OK;
+    return t->done ? STATUS_OK : check_map(out, t->map, err);
 }
 
 /* All images are on the disk before the map exists, so that a directory with the map is whole also
  * after a power cut. */
-static status write_map(const tree_output *t, const hierarchy *classes, error *err)
+static status write_map(const tree_output *t, error *err)
 {
     if (syncfs(t->lock) != 0)
         return file_write_error(err, t->path, errno);
     char *path = text_format("%s/%s", t->path, map_name);
     TRY(got_memory(path, err, t->path));
-    status result = hierarchy_write_map(classes, path, err);
+    status result = file_write(path, t->map, strlen(t->map), err);
     free(path);
     return result;
 }
 
-status tree_output_commit(tree_output *t, const hierarchy *classes, error *err)
+status tree_output_commit(tree_output *t, error *err)
 {
     bool both = file_exists_in(t->path, parts[TEST]) && file_exists_in(t->path, parts[TRAIN]);
-    TRY(write_map(t, classes, err));
+    TRY(write_map(t, err));
     status result = place(t->path, t->out, err);
     bool half =
         both && file_exists_in(t->path, parts[TRAIN]) && !file_exists_in(t->path, parts[TEST]);
@@ -192,5 +245,6 @@ void tree_output_close(tree_output *t)
         rmdir(t->out); /* fails if anything is in it */
     file_unlock(t->lock);
     free(t->path);
+    free(t->map);
     *t = (tree_output){0};
 }

@@ -13,18 +13,20 @@
 typedef struct tree_output {
     const char *out; /* borrowed: where the tree belongs */
     char *path;      /* where it is written, as PART_images/COARSE/FINE/FILE */
+    char *map;       /* the text of label_map.json */
     int lock;
     bool made;      /* `out` did not exist */
     bool completed; /* tree_output_begin has completed a tree that a killed process left */
     bool done;      /* it was, and now `out` has all parts that were asked for: write nothing */
 } tree_output;
 
-/* Creates the directories. STATUS_USAGE if `out` already has a part that would be written;
- * STATUS_FAILED also if a complete tree was left and cannot be moved. Close it also after an error.
- */
-status tree_output_begin(tree_output *t, const char *out, bool train, bool test, error *err);
+/* Creates the directories. STATUS_USAGE if `out` already has a part that would be written, or
+ * another label_map.json; STATUS_FAILED also if a complete tree was left and cannot be moved. Close
+ * it also after an error. */
+status tree_output_begin(tree_output *t, const char *out, const hierarchy *classes, bool train,
+                         bool test, error *err);
 /* Syncs all images, writes label_map.json and moves the tree to its place. STATUS_USAGE if another
  * process placed its tree first. */
-status tree_output_commit(tree_output *t, const hierarchy *classes, error *err);
+status tree_output_commit(tree_output *t, error *err);
 /* Removes what was not committed. Does nothing for zeros. */
 void tree_output_close(tree_output *t);
