@@ -11,7 +11,10 @@
  *
  * A function that can fail has the arguments `message` and `capacity`: a buffer of the caller and
  * its size in bytes (NULL and 0 for none). On failure the message says what was wrong and what to
- * do. It is cut to fit and always terminated. On success it is empty. */
+ * do. It is cut to fit and always terminated. On success it is empty.
+ *
+ * Any other pointer may be NULL only where its function says so. Elsewhere a function that can fail
+ * refuses NULL: it returns HCNN_USAGE, or NULL if it returns a pointer. The others do not check. */
 #ifndef HCNN_H
 #define HCNN_H
 
@@ -100,10 +103,10 @@ typedef struct hcnn_image {
 } hcnn_image;
 
 /* Computes the class probabilities of any number of images: coarse[count][coarse count] and
- * fine[count][fine count]. Either may be NULL. Coarse probabilities are those of the coarse head
- * or, if the network was trained on the fine classes alone, sums of the fine probabilities. If an
- * image cannot be classified, the message names it by its index in `images`, and all probabilities
- * are undefined. */
+ * fine[count][fine count]. Either may be NULL, and images may if count is 0. Coarse probabilities
+ * are those of the coarse head or, if the network was trained on the fine classes alone, sums of
+ * the fine probabilities. If an image cannot be classified, the message names it by its index in
+ * `images`, and all probabilities are undefined. */
 HCNN_API int hcnn_classify(hcnn_classifier *classifier, const hcnn_image *images, size_t count,
                            float *coarse, float *fine, char *message, size_t capacity);
 
@@ -142,13 +145,14 @@ typedef struct hcnn_progress {
 typedef int (*hcnn_watch)(void *context, const hcnn_progress *progress);
 
 /* Trains in a new run directory and returns at the end of the run. The device is named as for
- * hcnn_device_open. The directory contains the same files as after `hcnn-cl train`. watch may be
- * NULL; context is passed to it. */
+ * hcnn_device_open, also if it is NULL. The directory contains the same files as after `hcnn-cl
+ * train`. watch may be NULL; context is passed to it. */
 HCNN_API int hcnn_train(const char *device, const hcnn_options *options, hcnn_watch watch,
                         void *context, char *message, size_t capacity);
 
 /* Resumes a run that was stopped or killed; the result is bit-identical to an uninterrupted run.
- * epochs is the number of epochs of the whole run; 0 keeps the number that it was started with. */
+ * device, watch and context are as for hcnn_train. epochs is the number of epochs of the whole run;
+ * 0 keeps the number that it was started with. */
 HCNN_API int hcnn_resume(const char *device, const char *run, int epochs, hcnn_watch watch,
                          void *context, char *message, size_t capacity);
 

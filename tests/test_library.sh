@@ -270,6 +270,42 @@ static int compare_precisions(const char *checkpoint)
     return bad;
 }
 
+static int is_null(int code, const char *name)
+{
+    char expected[64];
+    snprintf(expected, sizeof expected, "the argument '%s' is NULL", name);
+    return code == HCNN_USAGE && strncmp(message, expected, strlen(expected)) == 0;
+}
+
+/* Arguments that are NULL and may not be. */
+static int pass_nulls(hcnn_device *device, const char *checkpoint)
+{
+    const size_t size = sizeof message;
+    hcnn_options *options = hcnn_options_create();
+    hcnn_classifier *c = hcnn_classifier_open(device, checkpoint, 1, message, size);
+    int good = c && options;
+    good &= is_null(hcnn_options_set(NULL, "epochs", "1", message, size), "options");
+    good &= is_null(hcnn_options_set(options, NULL, "1", message, size), "name");
+    good &= is_null(hcnn_options_set(options, "epochs", NULL, message, size), "value");
+    good &= is_null(hcnn_options_load(NULL, "original", message, size), "options");
+    good &= is_null(hcnn_options_load(options, NULL, message, size), "recipe");
+    good &= is_null(hcnn_train(NULL, NULL, NULL, NULL, message, size), "options");
+    good &= is_null(hcnn_resume(NULL, NULL, 0, NULL, NULL, message, size), "run");
+    good &= is_null(hcnn_device_set_precision(NULL, "fp32", message, size), "device");
+    good &= is_null(hcnn_device_set_precision(device, NULL, message, size), "precision");
+    good &= !hcnn_classifier_open(NULL, checkpoint, 1, message, size);
+    good &= is_null(HCNN_USAGE, "device");
+    good &= !hcnn_classifier_open(device, NULL, 1, message, size);
+    good &= is_null(HCNN_USAGE, "checkpoint");
+    good &= is_null(hcnn_classify(NULL, NULL, 0, NULL, NULL, message, size), "classifier");
+    good &= is_null(hcnn_classify(c, NULL, 1, NULL, NULL, message, size), "images");
+    good &= hcnn_classify(c, NULL, 0, NULL, NULL, message, size) == HCNN_OK;
+    good &= hcnn_options_load(options, NULL, NULL, size) == HCNN_USAGE;
+    hcnn_classifier_close(c);
+    hcnn_options_free(options);
+    return good;
+}
+
 int main(int argc, char **argv)
 {
     unsigned last = 3;
@@ -290,6 +326,7 @@ int main(int argc, char **argv)
     hcnn_device *device = hcnn_device_open(HCNN_TEST_DEVICE, message, sizeof message);
     printf("compare %d\n", compare(device, "runs/stopped/best.safetensors"));
     printf("names %d\n", compare_names(device, "runs/stopped/best.safetensors"));
+    printf("nulls %d\n", pass_nulls(device, "runs/stopped/best.safetensors"));
     printf("none %d\n", hcnn_classifier_open(device, "runs", 0, message, sizeof message) == NULL);
     hcnn_device_close(device);
     printf("precisions %d\n", compare_precisions("runs/stopped/best.safetensors"));
@@ -306,6 +343,7 @@ check "... and is resumed from there" answered 0 '^resume 0 $'
 check "a message that does not fit is truncated" answered 0 '^short 2 no devi$'
 check "batches answer as single images do" answered 0 '^compare 0$'
 check "out-of-range classes have no names" answered 0 '^names 0$'
+check "what may not be NULL is named" answered 0 '^nulls 1$'
 check "a batch size of 0 is refused" answered 0 '^none 1$'
 check "a device's precision is set before it is used" answered 0 '^precisions 0$'
 

@@ -19,7 +19,9 @@ hcnn_classifier *hcnn_classifier_open(hcnn_device *device, const char *checkpoin
     error err;
     status result;
     hcnn_classifier *handle = calloc(1, sizeof *handle);
-    TRY_OR_DONE(got_memory(handle, &err, checkpoint));
+    TRY_OR_DONE(got_memory(handle, &err, "the classifier"));
+    TRY_OR_DONE(library_given(device, "device", &err));
+    TRY_OR_DONE(library_given(checkpoint, "checkpoint", &err));
     handle->device = device;
     if (batch_size < 1)
         TRY_OR_DONE(
@@ -151,8 +153,8 @@ static status run_pass(call *c, const hcnn_image *images, size_t first, size_t c
     return result;
 }
 
-static status classify(call *c, const hcnn_image *images, size_t count, float *coarse, float *fine,
-                       error *err)
+static status classify_all(call *c, const hcnn_image *images, size_t count, float *coarse,
+                           float *fine, error *err)
 {
     size_t coarses = (size_t)c->decide.coarse.count, fines = (size_t)c->decide.fine.count;
     size_t most = (size_t)classifier_batch_size(c->from->net);
@@ -166,14 +168,24 @@ static status classify(call *c, const hcnn_image *images, size_t count, float *c
     return STATUS_OK;
 }
 
+static status classify(hcnn_classifier *handle, const hcnn_image *images, size_t count,
+                       float *coarse, float *fine, error *err)
+{
+    call c;
+    TRY(library_given(handle, "classifier", err));
+    if (count > 0)
+        TRY(library_given(images, "images", err));
+    status result = call_begin(&c, handle, err);
+    if (result == STATUS_OK)
+        result = classify_all(&c, images, count, coarse, fine, err);
+    call_end(&c);
+    return result;
+}
+
 int hcnn_classify(hcnn_classifier *handle, const hcnn_image *images, size_t count, float *coarse,
                   float *fine, char *message, size_t capacity)
 {
     error err;
-    call c;
-    status result = call_begin(&c, handle, &err);
-    if (result == STATUS_OK)
-        result = classify(&c, images, count, coarse, fine, &err);
-    call_end(&c);
+    status result = classify(handle, images, count, coarse, fine, &err);
     return library_return(result, &err, message, capacity);
 }

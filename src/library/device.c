@@ -54,7 +54,7 @@ void hcnn_device_set_timeout(hcnn_device *handle, double seconds)
 }
 
 /* Kernels are built for one precision. */
-static status change_precision(device *dev, const char *name, error *err)
+static status choose_precision(device *dev, const char *name, error *err)
 {
     int precision;
     TRY(word_list_expect(&precision_choice_words, "precision", name, &precision, err));
@@ -65,13 +65,20 @@ static status change_precision(device *dev, const char *name, error *err)
     return set_precision(dev, (precision_request){(enum precision)precision, true}, err);
 }
 
+static status change_precision(hcnn_device *handle, const char *name, error *err)
+{
+    TRY(library_given(handle, "device", err));
+    TRY(library_given(name, "precision", err));
+    pthread_mutex_lock(&handle->lock);
+    status result = choose_precision(handle->opened, name, err);
+    pthread_mutex_unlock(&handle->lock);
+    return result;
+}
+
 int hcnn_device_set_precision(hcnn_device *handle, const char *name, char *message, size_t capacity)
 {
     error err;
-    pthread_mutex_lock(&handle->lock);
-    status result = change_precision(handle->opened, name, &err);
-    pthread_mutex_unlock(&handle->lock);
-    return library_return(result, &err, message, capacity);
+    return library_return(change_precision(handle, name, &err), &err, message, capacity);
 }
 
 const char *hcnn_device_precision(const hcnn_device *handle)

@@ -13,10 +13,18 @@ struct hcnn_device {
     pthread_mutex_t lock;
 };
 
+/* STATUS_USAGE if the argument of that name is NULL. */
+static inline status library_given(const void *argument, const char *name, error *err)
+{
+    return argument ? STATUS_OK
+                    : error_set(err, STATUS_USAGE, "the argument '%s' is NULL; it has to be given",
+                                name);
+}
+
 /* Copies the message to the caller's buffer and returns the status. */
 static inline int library_return(status result, const error *err, char *message, size_t capacity)
 {
-    if (capacity > 0)
+    if (message && capacity > 0)
         snprintf(message, capacity, "%s", result == STATUS_OK ? "" : err->message);
     return (int)result;
 }

@@ -33,6 +33,9 @@ void hcnn_options_free(hcnn_options *options)
 
 static status set(hcnn_options *options, const char *name, const char *value, error *err)
 {
+    TRY(library_given(options, "options", err));
+    TRY(library_given(name, "name", err));
+    TRY(library_given(value, "value", err));
     const option_row *row = options_find(train_rows, name);
     if (!row || (row->transient && strcmp(row->name, "run") != 0))
         return error_set(
@@ -51,11 +54,17 @@ int hcnn_options_set(hcnn_options *options, const char *name, const char *value,
     return library_return(set(options, name, value, &err), &err, message, capacity);
 }
 
-int hcnn_options_load(hcnn_options *options, const char *name, char *message, size_t capacity)
+static status load(hcnn_options *options, const char *recipe, error *err)
+{
+    TRY(library_given(options, "options", err));
+    TRY(library_given(recipe, "recipe", err));
+    return recipe_load(recipe, &options->values, &options->texts, err);
+}
+
+int hcnn_options_load(hcnn_options *options, const char *recipe, char *message, size_t capacity)
 {
     error err;
-    return library_return(recipe_load(name, &options->values, &options->texts, &err), &err, message,
-                          capacity);
+    return library_return(load(options, recipe, &err), &err, message, capacity);
 }
 
 /* ---- Watching ---- */
@@ -133,21 +142,34 @@ int hcnn_train(const char *device, const hcnn_options *options, hcnn_watch watch
                char *message, size_t capacity)
 {
     error err;
-    train_options o = options->values;
-    return library_return(train(&o, device, watch, context, &err), &err, message, capacity);
+    train_options o;
+    status result = library_given(options, "options", &err);
+    if (result == STATUS_OK) {
+        o = options->values;
+        result = train(&o, device, watch, context, &err);
+    }
+    return library_return(result, &err, message, capacity);
+}
+
+static status resume(const char *device, const char *run, int epochs, hcnn_watch watch,
+                     void *context, error *err)
+{
+    words kept = {0};
+    train_options o = train_defaults();
+    TRY(library_given(run, "run", err));
+    status result = recipe_load_run(run, &o, &kept, err);
+    o.resume = run;
+    o.epochs = epochs > 0 ? epochs : o.epochs;
+    if (result == STATUS_OK)
+        result = train(&o, device, watch, context, err);
+    words_free(&kept);
+    return result;
 }
 
 int hcnn_resume(const char *device, const char *run, int epochs, hcnn_watch watch, void *context,
                 char *message, size_t capacity)
 {
     error err;
-    words kept = {0};
-    train_options o = train_defaults();
-    status result = recipe_load_run(run, &o, &kept, &err);
-    o.resume = run;
-    o.epochs = epochs > 0 ? epochs : o.epochs;
-    if (result == STATUS_OK)
-        result = train(&o, device, watch, context, &err);
-    words_free(&kept);
-    return library_return(result, &err, message, capacity);
+    return library_return(resume(device, run, epochs, watch, context, &err), &err, message,
+                          capacity);
 }
