@@ -51,14 +51,19 @@ kernel void initialize_normal(global float *values, uint count, ulong seed, uint
     }
     const float8 r = deviation * sqrt(-2.0f * log(vload8(0, radii)));
     const float8 angle = 6.28318530718f * vload8(0, turns);
-    float16 v;
-    v.even = r * cos(angle);
-    v.odd = r * sin(angle);
+    const float8 c = r * cos(angle), s = r * sin(angle);
+    float8 first, second; // passing a float16 makes clang warn, on processors without AVX-512
+    first.even = c.lo;
+    first.odd = s.lo;
+    second.even = c.hi;
+    second.odd = s.hi;
     if (at + 16 <= count) {
-        vstore16(v, 0, values + at);
+        vstore8(first, 0, values + at);
+        vstore8(second, 1, values + at);
         return;
     }
-    vstore16(v, 0, lanes);
+    vstore8(first, 0, lanes);
+    vstore8(second, 1, lanes);
     for (uint i = at; i < count; i++)
         values[i] = lanes[i - at];
 }

@@ -7,6 +7,9 @@
 // A work-item handles a patch of `run` rows by VEC channels. Sums are computed in two stages, both
 // in a fixed order: first partials[runs][2][c], then the sum over the runs.
 
+// PoCL compiles the file also with others that store less than floats.
+#ifndef SMALL_STORAGE
+
 // partials[r][0][c] = the mean of run r, partials[r][1][c] = the sum of squared deviations from it.
 // Differences from the run's first row are summed.
 kernel void weight_standardise_sums(global const float *w, global float *partials, int rows, int c,
@@ -92,3 +95,5 @@ kernel void weight_standardise_gradient(global const float *w, global const floa
         store_gradient(inverse * v, alpha, beta, dw + i, left);
     }
 }
+
+#endif

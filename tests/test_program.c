@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "check.h"
+#include "device/driver_hints.h"
 #include "device/kernel.h"
 #include "device/program.h"
 #include "support.h"
@@ -342,6 +343,36 @@ static void test_small_files(void **state)
     }
 }
 
+/* PoCL counts the warnings on stderr, where a program that uses the library does not expect them.
+ */
+static void test_no_warnings(void **state)
+{
+    static const enum precision all[] = {PRECISION_FP32, PRECISION_BF16, PRECISION_FP16};
+    device *dev;
+    (void)state;
+#ifdef __x86_64__
+    if (!__builtin_cpu_supports("avx"))
+        skip(); /* clang warns of each vector of eight floats */
+#endif
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        char log[8192] = "";
+        if (support_open_device((void **)&dev) != 0)
+            fail();
+        bool pocl = driver_is_pocl(&dev->info);
+        dev->precision = all[i];
+        if (pocl)
+            assert_int_equal(clGetProgramBuildInfo(program_of(dev, "add", "add_forward"),
+                                                   dev->info.id, CL_PROGRAM_BUILD_LOG,
+                                                   sizeof log - 1, log, NULL),
+                             CL_SUCCESS);
+        support_close_device((void **)&dev);
+        if (strstr(log, "warning"))
+            fail_msg("%s", log);
+        if (!pocl)
+            skip();
+    }
+}
+
 static void test_unknown_kernel(void **state)
 {
     fixture *f = *state;
@@ -374,7 +405,7 @@ int main(void)
         cmocka_unit_test(test_unknown_kernel),     cmocka_unit_test(test_launch_reports),
         cmocka_unit_test(test_variants),           cmocka_unit_test(test_second_try),
         cmocka_unit_test(test_long_log),           cmocka_unit_test(test_log_without_file),
-        cmocka_unit_test(test_small_files),
+        cmocka_unit_test(test_small_files),        cmocka_unit_test(test_no_warnings),
     };
     return cmocka_run_group_tests_name("program", tests, program_setup, program_teardown);
 }
