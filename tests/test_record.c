@@ -115,7 +115,7 @@ static void test_stopped(void **state)
     run_store_close(store);
 }
 
-/* Recorded twice: the second record replaces the first. */
+/* Recorded twice: the second time, the run has finished. */
 static void test_finished(void **state)
 {
     (void)state;
@@ -193,9 +193,77 @@ static void test_cut(void **state)
     free(text);
     record_whole();
     expect_run(RUN_STOPPED, 2);
+}
+
+/* Recorded from a metrics file that has less than the record of the same run, or nothing. */
+static void test_record_has_more(void **state)
+{
+    (void)state;
+    error err;
+    put("run/config.json", "{\"backbone\":\"tiny\"}");
+    char *text = text_format("%s%s", lines, last_line),
+         *metrics = text_format("%s/metrics.jsonl", run);
+    put("run/metrics.jsonl", text);
+    record_whole();
+    expect_run(RUN_FINISHED, 2);
+    put("run/metrics.jsonl", "{\"step\":1,\"loss\":4}\n");
+    record_whole();
+    expect_run(RUN_FINISHED, 2);
+    put("run/metrics.jsonl", "");
+    record_whole();
+    expect_run(RUN_FINISHED, 2);
+    assert_int_equal(unlink(metrics), 0);
+    assert_int_equal(mkfifo(metrics, 0600), 0);
+    record_whole();
+    expect_run(RUN_FINISHED, 2);
+    assert_int_equal(unlink(metrics), 0);
+    CHECK_OK(file_make_directory(metrics, &err));
+    record_whole();
+    expect_run(RUN_FINISHED, 2);
+    assert_int_equal(rmdir(metrics), 0);
+    /* Another run with this name replaces the record. */
+    put("run/config.json", "{\"backbone\":\"tiny\",\"lr\":1}");
     put("run/metrics.jsonl", "");
     record_whole();
     expect_run(RUN_STOPPED, 0);
+    free(metrics);
+    free(text);
+}
+
+/* What only training knows stays: the device, and why the run failed. */
+static void test_record_of_training(void **state)
+{
+    (void)state;
+    error err;
+    run_record r;
+    char *path = text_format("%s/runs.db", directory);
+    json_t *config = json_pack("{s:s}", "backbone", "tiny"), *summary = json_object();
+    run_store *store;
+    int64_t id;
+    const run_beginning what = {
+        .name = "run", .device = "a device", .config = config, .summary = summary, .at = 1.5e9};
+    CHECK_OK(run_store_open(path, true, NULL, &store, &err));
+    CHECK_OK(run_store_begin(store, &what, &id, &err));
+    CHECK_OK(run_store_end(store, id, RUN_FAILED, "the disk is full", 1.6e9, &err));
+    put("run/config.json", "{\"backbone\":\"tiny\"}");
+    put("run/metrics.jsonl", lines);
+    record_whole();
+    expect_run(RUN_FAILED, 2);
+    CHECK_OK(run_store_find(store, "run", &r, &err));
+    assert_int_equal(r.id, id);
+    assert_string_equal(r.device, "a device");
+    assert_string_equal(r.message, "the disk is full");
+    assert_true(r.started == 1.5e9 && r.ended == 1.6e9);
+    run_record_free(&r);
+    /* If the record cannot be read, what it logged stays. */
+    CHECK_OK(database_run(&store->db, &err, "UPDATE runs SET summary = '?', state = '?'", ""));
+    put("run/metrics.jsonl", "");
+    record_whole();
+    expect_run(RUN_STOPPED, 2);
+    run_store_close(store);
+    json_decref(summary);
+    json_decref(config);
+    free(path);
 }
 
 static void test_damaged_metrics(void **state)
@@ -288,6 +356,8 @@ int main(void)
         record_test(test_metrics_elsewhere),
         record_test(test_metrics_in_a_device),
         record_test(test_cut),
+        record_test(test_record_has_more),
+        record_test(test_record_of_training),
         record_test(test_damaged_metrics),
         record_test(test_long_line),
         record_test(test_damaged_config),

@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "check.h"
 #include "support.h"
+#include "track/event_file.h"
+#include "track/run_home.h"
 #include "track/run_store.h"
 #include "track/tracking.h"
 
@@ -46,8 +48,8 @@ static int64_t begin(run_store *store, const char *name, bool resumed, uint64_t 
     int64_t earlier;
     json_t *config = json_pack("{s:f, s:s}", "lr", 0.1, "data", "\"<script>'; DROP TABLE runs");
     json_t *summary = json_pack("{s:i}", "parameters", 7);
-    const run_beginning what = {name,   "1.2.3", "a device", NULL,    "host",
-                                config, summary, 1.5e9,      resumed, step};
+    const run_beginning what = {name,    "1.2.3", "a device", NULL, "host", config,
+                                summary, 1.5e9,   resumed,    step, false};
     CHECK_OK(run_store_id(store, name, &earlier, &err));
     assert_int_equal(earlier != 0, expect_known);
     CHECK_OK(run_store_begin(store, &what, &run, &err));
@@ -277,15 +279,17 @@ static void put_events(const char *run, const char *file)
     free(home);
 }
 
-static void expect_names(run_store *store, const char *first, const char *second)
+/* The runs in the order in which they began. */
+static void expect_names(run_store *store, const char *names)
 {
     error err;
     run_list list;
+    char *found = text_format("%s", "");
     CHECK_OK(run_store_list(store, &list, &err));
-    assert_int_equal(list.count, second ? 2 : 1);
-    assert_string_equal(list.runs[0].name, first);
-    if (second)
-        assert_string_equal(list.runs[1].name, second);
+    for (size_t i = 0; i < list.count; i++)
+        text_append(&found, "%s%s", i ? ", " : "", list.runs[i].name);
+    assert_string_equal(found, names);
+    free(found);
     run_list_free(&list);
 }
 
@@ -298,8 +302,8 @@ static void move(const char *from, const char *to)
     free(new);
 }
 
-/* A run whose directory gets another name stays one record, with what it logged; it replaces that
- * of a run which had the name before. A copy is another run. */
+/* A run whose directory gets another name stays one record, with what it logged. The record of a
+ * run which had the name before is kept under a name that nothing has. A copy is another run. */
 static void test_renamed(void **state)
 {
     (void)state;
@@ -311,12 +315,17 @@ static void test_renamed(void **state)
     put_events("old", "events.1");
     put_events("copy", "events.1");
     assert_int_not_equal(begin(store, "copy", true, 2, false), run);
-    expect_names(store, "old", "copy");
+    expect_names(store, "old, copy");
     begin(store, "new", false, 0, false);
     move("old", "new");
     assert_int_equal(begin(store, "new", true, 2, true), run);
     expect_steps(store, run, 2);
-    expect_names(store, "new", "copy");
+    expect_names(store, "new, copy, new (moved)");
+    begin(store, "other", false, 0, false);
+    move("new", "other");
+    put_events("other (moved)", "events.3");
+    assert_int_equal(begin(store, "other", true, 2, true), run);
+    expect_names(store, "other, copy, new (moved), other (moved 2)");
     run_store_close(store);
 }
 
@@ -345,7 +354,7 @@ static void test_swapped(void **state)
     move("second", "first");
     move("aside", "second");
     assert_int_equal(begin(store, "first", true, 2, true), second);
-    expect_names(store, "second", "first");
+    expect_names(store, "second, first");
     CHECK_OK(run_store_id(store, "second", &found, &err));
     assert_int_equal(found, first);
     assert_int_equal(begin(store, "second", true, 2, true), first);
@@ -353,7 +362,90 @@ static void test_swapped(void **state)
     move("first", "kept");
     move("second", "first");
     assert_int_equal(begin(store, "first", true, 2, true), first);
-    expect_names(store, "first", "kept");
+    expect_names(store, "first, kept");
+    run_store_close(store);
+}
+
+/* Three runs change their names in a row, and then in a circle. Whichever is resumed, all records
+ * follow. */
+static void test_chains(void **state)
+{
+    (void)state;
+    static const char *const named[] = {"b", "c", "d"};
+    run_store *store = open_store();
+    const int64_t runs[] = {begin_with_events(store, "a", "events.1"),
+                            begin_with_events(store, "b", "events.2"),
+                            begin_with_events(store, "c", "events.3")};
+    for (int i = 0; i < 3; i++)
+        log_steps(store, runs[i], 1, 2);
+    move("c", "d");
+    move("b", "c");
+    move("a", "b");
+    assert_int_equal(begin(store, "b", true, 2, true), runs[0]);
+    expect_names(store, "b, c, d");
+    move("d", "aside");
+    move("c", "d");
+    move("b", "c");
+    move("aside", "b");
+    assert_int_equal(begin(store, "d", true, 2, true), runs[1]);
+    expect_names(store, "c, d, b");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(begin(store, named[i], true, 2, true), runs[(i + 2) % 3]);
+    for (int i = 0; i < 3; i++)
+        expect_steps(store, runs[i], 2);
+    run_store_close(store);
+}
+
+/* A new run with the name of a run that was moved does not replace its record. */
+static void test_new_run_with_the_name_of_a_moved_one(void **state)
+{
+    (void)state;
+    run_store *store = open_store();
+    int64_t moved = begin_with_events(store, "a", "events.1");
+    move("a", "b");
+    int64_t run = begin(store, "a", false, 0, true);
+    assert_int_not_equal(run, moved);
+    expect_names(store, "b, a");
+    assert_int_equal(begin(store, "b", true, 0, true), moved);
+    run_store_close(store);
+}
+
+static void expect_holds(run_store *store, int64_t run, const char *name, bool expected)
+{
+    error err;
+    bool holds;
+    char *home = text_format("%s/%s", directory, name);
+    CHECK_OK(run_home_holds(store, run, home, &holds, &err));
+    assert_int_equal(holds, expected);
+    free(home);
+}
+
+/* Whose run a directory holds is known by event files, and by config.json if one side has none. */
+static void test_home(void **state)
+{
+    (void)state;
+    error err;
+    static const char same[] = "{\"lr\":0.1,\"data\":\"\\\"<script>'; DROP TABLE runs\"}";
+    static const char event[] = EVENT_FILE_BEGINS "1", another[] = EVENT_FILE_BEGINS "2";
+    run_store *store = open_store();
+    int64_t with = begin_with_events(store, "with", event);
+    int64_t without = begin(store, "without", false, 0, false);
+    expect_holds(store, with, "with", true);
+    expect_holds(store, without, "with", false);
+    expect_holds(store, without, "nowhere", false);
+    put_events("other", another);
+    char *config = text_format("%s/other/config.json", directory);
+    CHECK_OK(file_write(config, same, strlen(same), &err));
+    expect_holds(store, with, "other", false);
+    expect_holds(store, without, "other", true);
+    char *events = text_format("%s/other/%s", directory, another);
+    assert_int_equal(unlink(events), 0);
+    expect_holds(store, with, "other", true);
+    CHECK_OK(file_write(config, "{\"lr\":0.2}", 10, &err));
+    expect_holds(store, with, "other", false);
+    expect_holds(store, without, "other", false);
+    free(events);
+    free(config);
     run_store_close(store);
 }
 
@@ -369,7 +461,7 @@ static void test_copy_of_a_removed_run(void **state)
     char *original = text_format("%s/original", directory);
     CHECK_OK(file_remove_tree(original, &err));
     assert_int_equal(begin(store, "copy", true, 2, true), copy);
-    expect_names(store, "original", "copy");
+    expect_names(store, "original, copy");
     free(original);
     run_store_close(store);
 }
@@ -948,6 +1040,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_list_and_delete, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_renamed, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_swapped, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_chains, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_new_run_with_the_name_of_a_moved_one, set_up,
+                                        support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_home, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_copy_of_a_removed_run, set_up,
                                         support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_delete_all_or_nothing, set_up,

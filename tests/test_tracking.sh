@@ -287,7 +287,8 @@ check_run "... nor the other's run by the store's name" 2 'name only runs of one
 check "... and all of them stay" [ -e runs/limited ] && [ -e runs/whole ] && [ -e other/whole ]
 
 rm -rf runs/left
-check_run "a run whose directory is gone is forgotten" 0 '^left: deleted$' runs --delete left
+check_run "a run whose directory is gone is forgotten" 0 \
+    '^left: deleted from the store; there was no directory of this name$' runs --delete left
 check_run "... permanently" 1 'does not have a run left' runs left
 check_run "a run is forgotten and its files are kept" 0 '^right: deleted from the store; its files are kept' \
     runs --delete --keep-files right
@@ -305,6 +306,32 @@ check_run "several at once" 0 '^sgd: deleted$' runs --delete ended sgd
 check "... whose directories are gone" [ ! -e runs/ended ] && [ ! -e runs/sgd ]
 check "the other runs stay" are_names \
     'whole limited diverged killed plain histograms seldom <script> & "b" '
+
+# ---- Renamed directories ----
+
+for run in a b c; do
+    run_program train $tiny --max-steps 2 --momentum "0.$(printf %d "'$run")" --run "moved/$run"
+done
+mv moved/a moved/old && mv moved/b moved/a
+check_run "a directory that holds another run is not deleted" 1 \
+    'moved/a: holds another run than the record of this name, .*runs --add moved/a.*--keep-files' \
+    runs --delete moved/a
+check "... and its record stays" is_fact moved/a momentum 0.97
+check_run "... nor shown in a report" 0 'moved/a: holds another run than the record' \
+    report moved/a -o moved.html
+check_run "a directory that is recorded again takes its record along" 0 '' runs --add moved/a
+check "... with what it was" is_fact moved/a momentum 0.98
+check "... and so does the run that had its name" is_fact moved/old momentum 0.97
+check_run "then the run there is deleted" 0 '^a: deleted$' runs --delete moved/a
+check "... and no other" [ -s moved/old/metrics.jsonl ] && [ ! -e moved/a ]
+cp moved/old/metrics.jsonl whole.jsonl && head -n 1 whole.jsonl >moved/old/metrics.jsonl
+check_run "a run is recorded again from a metrics file that was cut" 0 '' runs --add moved/old
+check "... and the record keeps what it had" is_fact moved/old step 2
+cp whole.jsonl moved/old/metrics.jsonl
+mv moved/c moved/d && mv moved/old moved/c
+check_run "runs that were renamed in a row" 0 '' train --resume moved/c --max-steps 3
+check "... keep their records" is_fact moved/c momentum 0.97
+check "... each of them" is_fact moved/d momentum 0.99
 
 # ---- Without the store, and with a damaged one ----
 

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "commands/commands.h"
 #include "track/record.h"
+#include "track/run_home.h"
 #include "track/run_store.h"
 #include "track/run_values.h"
 #include "train/run_directory.h"
@@ -133,6 +134,20 @@ static status remove_directory(const void *run, error *err)
     return run_directory_remove(r->directory, err);
 }
 
+/* A directory of that name may hold another run, after both were renamed. */
+static status check_home(const listing *l, const run_record *r, error *err)
+{
+    bool holds;
+    TRY(run_home_holds(l->store, r->id, r->directory, &holds, err));
+    return holds
+               ? STATUS_OK
+               : error_set(err, STATUS_FAILED,
+                           "%s: holds another run than the record of this name, so both are kept; "
+                           "`hcnn-cl runs --add %s` records the run that is there, and "
+                           "--keep-files deletes only the record",
+                           r->directory, r->directory);
+}
+
 static status delete_runs(const listing *l, error *err)
 {
     for (size_t i = 0; i < l->choice.count; i++) {
@@ -141,10 +156,14 @@ static status delete_runs(const listing *l, error *err)
             return error_set(err, STATUS_FAILED,
                              "%s: is running; end it first (Ctrl-C or a TERM signal saves it)",
                              r->name);
-        TRY(run_store_delete(l->store, r->id, l->options->keep_files ? NULL : remove_directory, r,
-                             err));
+        const bool keeps = l->options->keep_files, there = file_may_exist(r->directory);
+        if (!keeps && file_may_exist_in(r->directory, "config.json"))
+            TRY(check_home(l, r, err));
+        TRY(run_store_delete(l->store, r->id, keeps ? NULL : remove_directory, r, err));
         terminal_put(stdout, r->name);
-        puts(l->options->keep_files ? ": deleted from the store; its files are kept" : ": deleted");
+        puts(keeps   ? ": deleted from the store; its files are kept"
+             : there ? ": deleted"
+                     : ": deleted from the store; there was no directory of this name");
     }
     return STATUS_OK;
 }
@@ -277,8 +296,10 @@ static const option_row rows[] = {
     OPTION_ROW_FLAG("compare", runs_options, compare,
                     "show two or more runs side by side: the options in which they differ, and "
                     "their metrics"),
-    OPTION_ROW_FLAG("add", runs_options, add,
-                    "record runs from their directories, replacing any older record"),
+    OPTION_ROW_FLAG(
+        "add", runs_options, add,
+        "record runs from their directories; an older record of the same run keeps what "
+        "the directory does not have"),
     OPTION_ROW_FLAG("delete", runs_options, remove, "delete runs with their directories"),
     OPTION_ROW_FLAG("keep-files", runs_options, keep_files,
                     "with --delete: delete the records and keep the directories",

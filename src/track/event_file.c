@@ -18,8 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NAME_BEGINS "events.out.tfevents."
-
 enum {
     LENGTH_BYTES = 8,
     CRC_BYTES = 4,
@@ -139,7 +137,7 @@ static status put_value(event_file *f, uint64_t step, const char *tag, Tb__Value
 static void go_after(void *context, const char *name, const char *path)
 {
     unsigned long long *chosen = context;
-    const char *digits = text_after(name, NAME_BEGINS);
+    const char *digits = text_after(name, EVENT_FILE_BEGINS);
     unsigned long long seconds = digits ? strtoull(digits, NULL, 10) : 0;
     (void)path;
     if (seconds >= *chosen && seconds < most_seconds)
@@ -166,7 +164,7 @@ static status open_new(event_file *f, const char *directory, error *err)
     host[sizeof host - 1] = '\0';
     for (int number = 0; number < MOST_NUMBERS; number++) {
         free(f->path);
-        f->path = text_format("%s/" NAME_BEGINS "%010llu.%s.%ld.%d", directory, seconds, host,
+        f->path = text_format("%s/" EVENT_FILE_BEGINS "%010llu.%s.%ld.%d", directory, seconds, host,
                               (long)getpid(), number);
         TRY(got_memory(f->path, err, directory));
         f->name = f->path + strlen(directory) + 1;

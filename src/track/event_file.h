@@ -13,6 +13,9 @@
 
 #include <jansson.h>
 
+/* How the name of every event file begins. */
+#define EVENT_FILE_BEGINS "events.out.tfevents."
+
 /* NULL stands for a file that could not be created: what is put into it is dropped. */
 typedef struct event_file event_file;
 

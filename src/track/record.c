@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/json_values.h"
 #include "base/text.h"
+#include "track/event_file.h"
 #include "track/metric_lines.h"
 
 #include <errno.h>
@@ -120,14 +121,21 @@ static double modified(const char *path)
     return stat(path, &info) == 0 ? (double)info.st_mtime : run_store_now();
 }
 
-/* A run that logged a test result had finished. */
-static status find_state(run_store *store, int64_t run, enum run_state *state, error *err)
+/* Records the end of a run that has none, or that has finished since. A run that logged a test
+ * result had finished. */
+static status end_run(run_store *store, const char *name, int64_t run, double at, error *err)
 {
+    run_record r;
     run_series tested;
     TRY(run_store_series(store, run, "test/loss", &tested, err));
-    *state = tested.count > 0 ? RUN_FINISHED : RUN_STOPPED;
+    bool finished = tested.count > 0;
     run_series_free(&tested);
-    return STATUS_OK;
+    TRY(run_store_find_state(store, name, &r, err));
+    bool ended =
+        r.state == RUN_FINISHED || (!finished && r.state != RUN_RUNNING && r.state != RUN_KILLED);
+    run_record_free(&r);
+    return ended ? STATUS_OK
+                 : run_store_end(store, run, finished ? RUN_FINISHED : RUN_STOPPED, NULL, at, err);
 }
 
 typedef struct event_files {
@@ -141,7 +149,7 @@ static void add_event_file(void *context, const char *name, const char *path)
 {
     event_files *e = context;
     (void)path;
-    if (text_after(name, "events.out.tfevents.") && e->result == STATUS_OK)
+    if (text_after(name, EVENT_FILE_BEGINS) && e->result == STATUS_OK)
         e->result = run_store_add_artifact(e->store, e->run, "events", name, e->err);
 }
 
@@ -168,18 +176,17 @@ static status record(run_store *store, const char *directory, const char *metric
     json_watch();
     json_t *summary = json_object();
     int64_t run = 0;
-    enum run_state state;
     const run_beginning what = {.name = strrchr(directory, '/') + 1,
                                 .config = config,
                                 .summary = summary,
+                                .added = true,
                                 .at = config_path ? modified(config_path) : 0};
     status result;
     TRY_OR_DONE(got_memory(config_path && summary, err, directory));
     TRY_OR_DONE(run_store_begin(store, &what, &run, err));
     TRY_OR_DONE(record_metrics(store, run, metrics, err));
     TRY_OR_DONE(add_files(store, run, directory, err));
-    TRY_OR_DONE(find_state(store, run, &state, err));
-    TRY_OR_DONE(run_store_end(store, run, state, NULL, modified(metrics), err));
+    TRY_OR_DONE(end_run(store, what.name, run, modified(metrics), err));
 done:
     json_decref(summary);
     free(config_path);

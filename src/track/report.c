@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/json_values.h"
 #include "track/report_page.h"
+#include "track/run_home.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -91,6 +92,23 @@ static json_t *record_to_json(const run_record *run)
                      run->config, "summary", run->summary, "series");
 }
 
+/* Reads the evaluation of a run, if its directory is still there. */
+static status read_evaluation(run_store *store, const run_record *run, json_t **evaluation,
+                              error *err)
+{
+    bool holds;
+    *evaluation = json_null();
+    if (!file_may_exist_in(run->directory, "config.json"))
+        return report_evaluation_read(run->directory, evaluation, err);
+    TRY(run_home_holds(store, run->id, run->directory, &holds, err));
+    return holds ? report_evaluation_read(run->directory, evaluation, err)
+                 : error_set(err, STATUS_FAILED,
+                             "%s: holds another run than the record of this name, which the report "
+                             "shows without its evaluation; `hcnn-cl runs --add %s` records the "
+                             "run that is there",
+                             run->directory, run->directory);
+}
+
 json_t *report_run(run_store *store, const run_record *run, error *err)
 {
     json_t *record = record_to_json(run), *evaluation, *fault = NULL;
@@ -98,7 +116,7 @@ json_t *report_run(run_store *store, const run_record *run, error *err)
     status result;
     TRY_OR_DONE(got_memory(record, err, run->name));
     TRY_OR_DONE(add_all_series(store, run, json_object_get(record, "series"), err));
-    if (report_evaluation_read(run->directory, &evaluation, &why) != STATUS_OK) {
+    if (read_evaluation(store, run, &evaluation, &why) != STATUS_OK) {
         if (why.shortage) {
             *err = why;
             goto done;

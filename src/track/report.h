@@ -12,10 +12,10 @@ enum { REPORT_POINTS = 5000 };
  *    "ended", "updated", "step", "config": {}, "summary": {},
  *    "series": {NAME: {"step": [], "value": [], "of": N}}, "evaluation": EVALUATION or null}
  *
- * If the evaluation is damaged, it is null, and "fault" says why. measure/evaluation.h describes
- * EVALUATION. A series of more than REPORT_POINTS values is thinned
- * to at most that many; "of" is the number before. The caller owns the object; NULL, with err set,
- * on failure. */
+ * If the evaluation is damaged, or the directory holds another run, it is null, and "fault" says
+ * why. measure/evaluation.h describes EVALUATION. A series of more than REPORT_POINTS values is
+ * thinned to at most that many; "of" is the number before. The caller owns the object; NULL, with
+ * err set, on failure. */
 json_t *report_run(run_store *store, const run_record *run, error *err);
 
 /* Reads the evaluation in the directory of a run (report_evaluation.c): DIRECTORY/test.json or, if

@@ -3,23 +3,60 @@
 #include "track/run_rename.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "track/run_home.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static status find_events(run_store *store, int64_t run, words *files, error *err)
+/* ---- Names ---- */
+
+/* The trials of sweeps (sweep/sweep_store.c) name their runs. A store without sweeps does not have
+ * their table. */
+static status rename_trials(run_store *store, int64_t run, const char *name, error *err)
 {
-    return database_each(&store->db, database_take_word, files, err,
-                         "SELECT file FROM artifacts WHERE run = ? AND kind = 'events'", "i", run);
+    int64_t tables = 0;
+    TRY(database_number(
+        &store->db, &tables, err,
+        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'trials'", ""));
+    return tables == 0 ? STATUS_OK
+                       : database_run(&store->db, err,
+                                      "UPDATE trials SET run = ?"
+                                      " WHERE run = (SELECT name FROM runs WHERE id = ?)",
+                                      "si", name, run);
 }
 
-static bool has_one(const char *directory, const words *files)
+static status set_name(run_store *store, int64_t run, const char *name, error *err)
 {
-    bool found = false;
-    for (size_t i = 0; i < files->count && !found; i++)
-        found = file_is_name(files->texts[i]) && file_exists_in(directory, files->texts[i]);
-    return found;
+    TRY(rename_trials(store, run, name, err));
+    return database_run(&store->db, err, "UPDATE runs SET name = ? WHERE id = ?", "si", name, run);
+}
+
+/* Frees the record's name by giving it one that no directory and no other record has. */
+static status clear_name(run_store *store, int64_t run, error *err)
+{
+    char *name = text_format("/%lld", (long long)run);
+    status result = name ? set_name(store, run, name, err) : error_memory(err, "a run's name");
+    free(name);
+    return result;
+}
+
+/* Calls the record "NAME (moved)" or, if that is in use, "NAME (moved 2)" and so on. */
+static status set_moved_name(run_store *store, int64_t run, const char *name, error *err)
+{
+    int64_t other = run;
+    status result = STATUS_OK;
+    for (int n = 1; result == STATUS_OK && other != 0; n++) {
+        char *moved =
+            n == 1 ? text_format("%s (moved)", name) : text_format("%s (moved %d)", name, n);
+        result = moved ? run_store_id(store, moved, &other, err) : error_memory(err, name);
+        if (result == STATUS_OK && other == 0 && file_exists_in(store->directory, moved))
+            other = run;
+        if (result == STATUS_OK && other == 0)
+            result = set_name(store, run, moved, err);
+        free(moved);
+    }
+    return result;
 }
 
 /* ---- The record that a directory had before it was renamed ---- */
@@ -47,95 +84,130 @@ static status take_earlier(void *context, sqlite3_stmt *row, error *err)
     return STATUS_OK;
 }
 
-/* *id is 0 if there is none, or if the record `own`, which has the name, is that of the directory:
- * a copied run has its own record beside that of the original. */
-static status find_record(run_store *store, const char *name, int64_t own, const words *events,
-                          int64_t *id, error *err)
+/* *id is 0 if there is none. */
+static status find_record(run_store *store, const char *name, const char *directory, int64_t *id,
+                          error *err)
 {
-    char *run = text_format("%s/%s", store->directory, name);
-    earlier_name e = {store->directory, run, 0};
-    status result = got_memory(run, err, name);
-    if (result == STATUS_OK && (own == 0 || !has_one(run, events)))
-        result = database_each(&store->db, take_earlier, &e, err,
-                               "SELECT runs.id, name, file FROM artifacts JOIN runs ON id = run"
-                               " WHERE kind = 'events' AND name <> ?",
-                               "s", name);
-    free(run);
+    earlier_name e = {store->directory, directory, 0};
+    TRY(database_each(&store->db, take_earlier, &e, err,
+                      "SELECT runs.id, name, file FROM artifacts JOIN runs ON id = run"
+                      " WHERE kind = 'events' AND name <> ?",
+                      "s", name));
     *id = e.id;
-    return result;
+    return STATUS_OK;
 }
 
-/* ---- The directory of a record whose name was taken ---- */
+/* ---- The directory of a record ---- */
 
 typedef struct place {
     run_store *store;
-    const words *events; /* of the record */
-    char *name;          /* NULL: not found */
+    words events;     /* of the record */
+    char *name;       /* NULL: not found */
+    int64_t occupant; /* the record that has this name, although its run is not there; or 0 */
     status result;
     error *err;
 } place;
 
-/* Takes a directory that has the record's run and no record yet. */
+/* Finds the record that has the name of a directory. *home: it is that of the run there. */
+static status find_occupant(place *p, const char *name, const char *path, bool *home)
+{
+    words events = {0};
+    *home = false;
+    TRY(run_store_id(p->store, name, &p->occupant, p->err));
+    if (p->occupant == 0)
+        return STATUS_OK;
+    status result = run_home_events(p->store, p->occupant, &events, p->err);
+    *home = result == STATUS_OK && run_home_has_one(path, &events);
+    words_free(&events);
+    return result;
+}
+
+/* Takes a directory that has the record's run, unless another record already belongs there: a
+ * copied run has its own record beside that of the original. */
 static void take_place(void *context, const char *name, const char *path)
 {
     place *p = context;
     struct stat info;
-    int64_t other;
+    bool home;
     if (p->result != STATUS_OK || p->name || lstat(path, &info) != 0 || !S_ISDIR(info.st_mode) ||
-        !has_one(path, p->events))
+        !run_home_has_one(path, &p->events))
         return;
-    p->result = run_store_id(p->store, name, &other, p->err);
-    if (p->result != STATUS_OK || other != 0)
+    p->result = find_occupant(p, name, path, &home);
+    if (p->result != STATUS_OK || home)
         return;
     p->name = strdup(name);
     p->result = got_memory(p->name, p->err, path);
 }
 
-static status set_name(run_store *store, int64_t run, const char *name, error *err)
+static status find_place(run_store *store, int64_t run, char **name, int64_t *occupant, error *err)
 {
-    return database_run(&store->db, err, "UPDATE runs SET name = ? WHERE id = ?", "si", name, run);
-}
-
-static status place_record(run_store *store, int64_t run, const words *events, bool *found,
-                           error *err)
-{
-    place p = {store, events, NULL, STATUS_OK, err};
-    file_each(store->directory, take_place, &p);
-    *found = p.name;
-    if (p.result == STATUS_OK && p.name)
-        p.result = set_name(store, run, p.name, err);
-    free(p.name);
+    place p = {.store = store, .err = err};
+    p.result = run_home_events(store, run, &p.events, err);
+    if (p.result == STATUS_OK && p.events.count > 0)
+        file_each(store->directory, take_place, &p);
+    words_free(&p.events);
+    *name = p.name;
+    *occupant = p.name ? p.occupant : 0;
     return p.result;
 }
 
 /* ---- Both ---- */
 
-static status follow(run_store *store, const char *name, int64_t own, const words *events,
-                     int64_t *lost, error *err)
+/* Names the record after its directory, then the record that had this name after its own, and so
+ * on. Each of them stays where it is put, so this ends. name: what the first record was called,
+ * which it keeps if it has_name and its directory is not found. */
+static status place_records(run_store *store, int64_t run, const char *name, bool has_name,
+                            error *err)
 {
-    int64_t moved;
-    bool placed = true;
-    TRY(find_record(store, name, own, events, &moved, err));
-    if (moved == 0)
-        return STATUS_OK;
-    if (own != 0)
-        TRY(set_name(store, own, "/", err)); /* which no directory has */
-    TRY(set_name(store, moved, name, err));
-    if (own != 0)
-        TRY(place_record(store, own, events, &placed, err));
-    *lost = placed ? 0 : own;
-    return STATUS_OK;
+    int64_t occupant;
+    char *left = strdup(name), *found = NULL;
+    status result;
+    TRY_OR_DONE(got_memory(left, err, name));
+    for (; run != 0; run = occupant, has_name = false) {
+        TRY_OR_DONE(find_place(store, run, &found, &occupant, err));
+        if (!found && !has_name)
+            TRY_OR_DONE(set_moved_name(store, run, left, err));
+        if (!found)
+            break;
+        if (occupant != 0)
+            TRY_OR_DONE(clear_name(store, occupant, err));
+        TRY_OR_DONE(set_name(store, run, found, err));
+        free(left);
+        left = found;
+        found = NULL;
+    }
+done:
+    free(found);
+    free(left);
+    return result;
 }
 
-status run_rename_follow(run_store *store, const char *name, int64_t *lost, error *err)
+/* own: the record that has the name, or 0. */
+static status follow(run_store *store, const char *name, const char *directory, int64_t own,
+                     bool is_new, error *err)
+{
+    int64_t moved = 0;
+    bool home = false;
+    if (own != 0 && !is_new)
+        TRY(run_home_holds(store, own, directory, &home, err));
+    if (home)
+        return STATUS_OK;
+    if (!is_new)
+        TRY(find_record(store, name, directory, &moved, err));
+    if (moved != 0 && own != 0)
+        TRY(clear_name(store, own, err));
+    if (moved != 0)
+        TRY(set_name(store, moved, name, err));
+    return own == 0 ? STATUS_OK : place_records(store, own, name, moved == 0, err);
+}
+
+status run_rename_follow(run_store *store, const char *name, bool is_new, error *err)
 {
     int64_t own;
-    words events = {0};
-    *lost = 0;
     TRY(run_store_id(store, name, &own, err));
-    status result = find_events(store, own, &events, err);
-    if (result == STATUS_OK)
-        result = follow(store, name, own, &events, lost, err);
-    words_free(&events);
+    char *directory = text_format("%s/%s", store->directory, name);
+    status result =
+        directory ? follow(store, name, directory, own, is_new, err) : error_memory(err, name);
+    free(directory);
     return result;
 }

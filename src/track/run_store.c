@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json_values.h"
 #include "base/text.h"
+#include "track/run_home.h"
 #include "track/run_rename.h"
 
 #include <stdlib.h>
@@ -140,23 +141,46 @@ static status forget(run_store *store, int64_t run, error *err)
     return database_run(&store->db, err, "DELETE FROM runs WHERE id = ?", "i", run);
 }
 
+/* Whether the record is of the run in the directory that is added, and whether it can be read. */
+static status find_same(run_store *store, const run_beginning *w, int64_t run, bool *same,
+                        bool *whole, error *err)
+{
+    error why;
+    run_record r;
+    char *directory = text_format("%s/%s", store->directory, w->name);
+    status result =
+        directory ? run_home_holds(store, run, directory, same, err) : error_memory(err, w->name);
+    free(directory);
+    if (result != STATUS_OK || !*same)
+        return result;
+    *whole = run_store_find(store, w->name, &r, &why) == STATUS_OK;
+    if (*whole)
+        run_record_free(&r);
+    else if (why.shortage)
+        *err = why;
+    return !*whole && why.shortage ? STATUS_FAILED : STATUS_OK;
+}
+
 /* Called within a transaction. A resumed run keeps the time of its first start. */
 static status put_run(run_store *store, const run_beginning *w, const char *config,
                       const char *summary, int64_t *run, error *err)
 {
     database *db = &store->db;
     int64_t step = (int64_t)w->step;
-    int64_t lost;
-    TRY(run_rename_follow(store, w->name, &lost, err));
-    TRY(forget(store, lost, err));
+    bool same = false, whole = false;
+    TRY(run_rename_follow(store, w->name, !w->resumed && !w->added, err));
     TRY(run_store_id(store, w->name, run, err));
+    if (*run != 0 && w->added)
+        TRY(find_same(store, w, *run, &same, &whole, err));
+    if (whole)
+        return database_run(db, err, "UPDATE runs SET config = ? WHERE id = ?", "si", config, *run);
     if (*run != 0 && w->resumed) {
         /* Test results go too: the best checkpoint of a resumed run is not tested yet. */
         TRY(database_run(db, err,
                          "DELETE FROM metrics WHERE run = ? AND (step > ? OR name IN"
                          " (SELECT id FROM names WHERE name LIKE 'test%'))",
                          "ii", *run, step));
-    } else {
+    } else if (!same) {
         TRY(forget(store, *run, err));
         TRY(database_run(db, err,
                          "INSERT INTO runs (name, state, config, summary, started, updated, step)"

@@ -49,11 +49,14 @@ typedef struct run_beginning {
     double at;       /* seconds since 1970 */
     bool resumed;
     uint64_t step; /* steps done; what is stored of later ones is deleted */
+    bool added;    /* recorded from its directory, which may have less than an older record */
 } run_beginning;
 
-/* Records the run as running; *run is its id. A new run replaces an older one of that name. A
- * resumed run keeps what was stored up to `step`, except its test results. If its directory was
- * renamed, which its event files tell, its record gets the present name. */
+/* Records the run as running; *run is its id. A new run replaces an older one of that name, unless
+ * the directory of that one is found under another name. A resumed run keeps what was stored up to
+ * `step`, except its test results. If its directory was renamed, which its event files tell, its
+ * record gets the present name. An added run keeps its record, and also its state; only the config
+ * is replaced. If that record cannot be read, the run keeps only what it logged. */
 status run_store_begin(run_store *store, const run_beginning *what, int64_t *run, error *err);
 
 /* A value that was logged under a name such as "loss" or "validation/fine_top1". Names with a '/'
