@@ -22,7 +22,7 @@ static void log_run(run_store *runs, const char *name, double value)
     error err;
     int64_t run;
     json_t *empty = json_object();
-    const run_beginning what = {name, "1", "d", NULL, "h", empty, empty, 1, false, 0};
+    const run_beginning what = {.name = name, .config = empty, .summary = empty, .at = 1};
     const run_metric metric = {"validation/fine_top1", 1, value};
     CHECK_OK(run_store_begin(runs, &what, &run, &err));
     CHECK_OK(run_store_log(runs, run, &metric, 1, &err));

@@ -226,6 +226,19 @@ check_run "a variable in \`command\` that changed" 2 'all of it was started with
 unset STEPS
 check_run "... does not matter for --summary" 0 '^all of it-003 ' sweep "all of it" --summary
 
+# The trial's run is gone, and its directory is now that of another run.
+start random.yaml --name replaced --count 1 -- $long
+await runs/replaced-001/metrics.jsonl '^{"step":10,'
+end TERM
+run_program runs --delete replaced-001
+run_program train $brief --lr 0.5 --run runs/replaced-001
+run_program runs --delete --keep-files replaced-001
+cp runs/replaced-001/metrics.jsonl before
+check_run "a directory of another run is not resumed as a trial" 1 \
+    'The last one, replaced-001, failed: a run with other options has this name: its lr is 0.5, not ' \
+    sweep random.yaml --name replaced --count 1 -- $long
+check "... nor changed" cmp before runs/replaced-001/metrics.jsonl
+
 check_run "a missing device fails every run" 1 \
     "^hcnn-cl: 3 runs of the sweep nowhere failed.* the run could not start: HCNN_DEVICE: no device matches '99:0'" \
     sweep random.yaml --name nowhere --devices 99:0 -- $brief
@@ -371,6 +384,23 @@ check "... without a message" [ ! -s "$scratch/err" ]
 check_run "a run is forgotten" 0 '002: deleted' runs --delete --keep-files "it's \"one\"-002"
 check_run "... and the report names it" 0 'does not have the run it.s "one"-002 of a finished trial' \
     report --store runs/runs.db --sweep "it's \"one\"" -o page.html
+# The runs are renamed, or replaced by others.
+printf '%s\n' 'method: grid' 'metric: {name: loss}' 'parameters: {lr: {values: [0.01, 0.02, 0.03]}}' >named.yaml
+run_program sweep named.yaml -- $brief
+mv runs/named-001 runs/aside && mv runs/named-002 runs/named-001 && mv runs/aside runs/named-002
+run_program runs --add runs/named-001 runs/named-002
+check_run "trials follow runs that changed their names" 0 '^named-002 +finished .* lr=0.01$' \
+    sweep named --summary
+check "... both of them" answered 0 '^named-001 +finished .* lr=0.02$'
+run_program runs --delete named-001
+run_program train $brief --lr 0.05 --run runs/named-001
+check_run "a run with other options does not count for a trial" 0 \
+    '^named-001 +finished +-  +lr=0.02  \(a run with other options has this name: its lr is 0.05, not 0.02\)' \
+    sweep named --summary
+check_run "... and the report says so" 0 'named-001: a run with other options has this name' \
+    report --store runs/runs.db --sweep named -o page.html
+check "... and shows the others" answered 0 '^page.html: 2 runs$'
+
 # Runs the command as if typed, with this program as hcnn-cl.
 type_it() {
     mkdir -p bin && ln -sf "$program" bin/hcnn-cl

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The state of sweeps: starting and joining one, points claimed by several agents at once, and
  * damage. */
+#include "base/file.h"
+#include "base/text.h"
 #include "check.h"
 #include "support.h"
 #include "sweep/sweep_store.h"
@@ -69,18 +71,27 @@ static void change(agent *a, const char *sql)
     CHECK_OK(database_run(&a->runs->db, &err, sql, ""));
 }
 
-static void log_run(agent *a, const char *name, const double *values, size_t count)
+/* Takes over the config. */
+static void log_run_with(agent *a, const char *name, json_t *config, const double *values,
+                         size_t count)
 {
     error err;
     int64_t run;
     json_t *empty = json_object();
-    const run_beginning what = {name, "1", "d", NULL, "h", empty, empty, 1, false, 0};
+    const run_beginning what = {
+        .name = name, .config = config, .summary = empty, .at = 1, .version = "1"};
     CHECK_OK(run_store_begin(a->runs, &what, &run, &err));
     for (size_t i = 0; i < count; i++) {
         const run_metric metric = {"validation/loss", i + 1, values[i]};
         CHECK_OK(run_store_log(a->runs, run, &metric, 1, &err));
     }
     json_decref(empty);
+    json_decref(config);
+}
+
+static void log_run(agent *a, const char *name, const double *values, size_t count)
+{
+    log_run_with(a, name, json_object(), values, count);
 }
 
 static void test_begin_and_join(void **state)
@@ -401,6 +412,131 @@ static void test_methods(void **state)
     }
 }
 
+/* ---- Other runs, and other names ---- */
+
+static sweep_trials read_trials(agent *a)
+{
+    error err;
+    int damaged;
+    sweep_trials trials;
+    CHECK_OK(sweep_store_read(&a->store, &a->file, &trials, &damaged, &err));
+    assert_int_equal(damaged, 0);
+    return trials;
+}
+
+/* What a run logged counts for the trial of its name only if it has the options of the trial. */
+static void test_taken_name(void **state)
+{
+    (void)state;
+    static const double value = 2;
+    static const char whole[] = "method: grid\n"
+                                "metric: {name: validation/loss}\n"
+                                "parameters:\n"
+                                "  batch_size: {value: 8}\n"
+                                "  lr: {value: 0.1}\n"
+                                "  only_fine: {value: true}\n"
+                                "  seed: {value: 5}\n"
+                                "  backbone: {value: tiny}\n"
+                                "  data: {value: there}\n"
+                                "  precision: {value: auto}\n";
+    /* A key of the config, its value, and what is said if the trial has another one. */
+    static const struct {
+        const char *config, *expected;
+    } cases[] = {
+        {"{}", NULL},
+        {"{\"batch_size\":8,\"lr\":0.1,\"only_fine\":true,\"seed\":\"5\",\"backbone\":\"tiny\","
+         "\"data\":\"/home/there\",\"precision\":\"fp32\"}",
+         NULL},
+        {"{\"batch_size\":8.0,\"lr\":0.100000001,\"data\":null}", NULL},
+        {"{\"batch_size\":16}", "its batch_size is 16, not 8"},
+        {"{\"lr\":0.25}", "its lr is 0.25, not 0.1"},
+        {"{\"only_fine\":false}", "its only_fine is false, not true"},
+        {"{\"seed\":\"6\"}", "its seed is \"6\", not 5"},
+        {"{\"backbone\":\"resnet18\"}", "its backbone is \"resnet18\", not tiny"},
+    };
+    agent a = begin(whole, false);
+    assert_int_equal(claim(&a, 0), 1);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        log_run_with(&a, "s-001", json_loads(cases[i].config, 0, NULL), &value, 1);
+        sweep_trials trials = read_trials(&a);
+        const sweep_trial *t = &trials.trials[0];
+        assert_int_equal(t->taken, cases[i].expected != NULL);
+        assert_int_equal(t->has_objective, cases[i].expected == NULL);
+        if (cases[i].expected)
+            assert_non_null(strstr(t->message, cases[i].expected));
+        else
+            assert_null(t->message);
+        sweep_trials_free(&trials);
+    }
+    end(&a);
+}
+
+/* Makes the directory of a run, with an event file that its record names. */
+static void put_home(agent *a, const char *name, const char *events)
+{
+    error err;
+    int64_t run;
+    char *home = text_format("%s/%s", a->runs->directory, name);
+    char *file = text_format("%s/%s", home, events);
+    CHECK_OK(file_make_directory(home, &err));
+    CHECK_OK(file_write(file, "", 0, &err));
+    CHECK_OK(run_store_id(a->runs, name, &run, &err));
+    CHECK_OK(run_store_add_artifact(a->runs, run, "events", events, &err));
+    free(file);
+    free(home);
+}
+
+static void move(agent *a, const char *from, const char *to)
+{
+    error err;
+    char *old = text_format("%s/%s", a->runs->directory, from);
+    char *new = text_format("%s/%s", a->runs->directory, to);
+    CHECK_OK(file_rename(old, new, &err));
+    free(old);
+    free(new);
+}
+
+static void resume(agent *a, const char *name)
+{
+    error err;
+    int64_t run;
+    json_t *empty = json_object();
+    const run_beginning what = {
+        .name = name, .config = empty, .summary = empty, .resumed = true, .step = 1};
+    CHECK_OK(run_store_begin(a->runs, &what, &run, &err));
+    json_decref(empty);
+}
+
+/* Trials keep their values when their runs are renamed, also when two change their names. */
+static void test_renamed(void **state)
+{
+    (void)state;
+    static const double values[] = {2, 3};
+    agent a = begin(text, false);
+    for (int i = 0; i < 2; i++) {
+        char *name = sweep_run_name("s", claim(&a, 0));
+        log_run(&a, name, &values[i], 1);
+        put_home(&a, name, i == 0 ? "events.1" : "events.2");
+        free(name);
+    }
+    move(&a, "s-001", "aside");
+    move(&a, "s-002", "s-001");
+    move(&a, "aside", "s-002");
+    resume(&a, "s-001");
+    sweep_trials trials = read_trials(&a);
+    assert_string_equal(trials.trials[0].run, "s-002");
+    assert_string_equal(trials.trials[1].run, "s-001");
+    assert_true(trials.trials[0].objective == 2 && trials.trials[1].objective == 3);
+    sweep_trials_free(&trials);
+    move(&a, "s-001", "kept");
+    resume(&a, "kept");
+    trials = read_trials(&a);
+    assert_string_equal(trials.trials[1].run, "kept");
+    assert_true(trials.trials[1].objective == 3);
+    sweep_trials_free(&trials);
+    end(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -413,6 +549,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_update, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_history, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_damaged, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_taken_name, set_up, support_files_tear_down),
+        cmocka_unit_test_setup_teardown(test_renamed, set_up, support_files_tear_down),
         cmocka_unit_test_setup_teardown(test_methods, set_up, support_files_tear_down),
     };
     return cmocka_run_group_tests_name("sweep_store", tests, NULL, NULL);

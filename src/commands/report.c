@@ -115,6 +115,15 @@ static void warn_of_lost_run(const page *p, const char *store, const json_t *tri
     warn(p, text.message);
 }
 
+static void warn_of_taken_name(const page *p, const json_t *trial)
+{
+    error text;
+    error_set(&text, STATUS_FAILED, "%s: %s; the report shows the trial without it",
+              json_string_value(json_object_get(trial, "run")),
+              json_string_value(json_object_get(trial, "message")));
+    warn(p, text.message);
+}
+
 /* Adds a sweep and the runs of its trials. */
 static status add_sweep(page *p, const report_options *o, error *err)
 {
@@ -132,7 +141,9 @@ static status add_sweep(page *p, const report_options *o, error *err)
         const char *name = json_string_value(json_object_get(trial, "run"));
         TRY_OR_DONE(run_store_id(store, name, &id, err));
         error why;
-        if (id == 0)
+        if (json_is_true(json_object_get(trial, "taken")))
+            warn_of_taken_name(p, trial);
+        else if (id == 0)
             warn_of_lost_run(p, o->store, trial);
         else if (add_named(p, store, name, &why) != STATUS_OK)
             warn(p, why.message);

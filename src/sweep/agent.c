@@ -6,6 +6,8 @@
 #include "sweep/child.h"
 #include "sweep/hyperband.h"
 #include "sweep/trial_arguments.h"
+#include "sweep/trial_match.h"
+#include "track/record.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -137,6 +139,16 @@ static status settle_unborn(agent *a, sweep_trial *t, error *err)
     return result;
 }
 
+/* The name of the trial's run was given to another run, which is left alone. */
+static status settle_taken(agent *a, sweep_trial *t, error *err)
+{
+    char *why = t->message;
+    t->message = NULL;
+    status result = settle(a, t, SWEEP_TRIAL_FAILED, why, err);
+    free(why);
+    return result;
+}
+
 static bool is_stopping(const agent *a)
 {
     return a->observer->stop && *a->observer->stop;
@@ -155,6 +167,8 @@ static status take_end(agent *a, const slot *s, sweep_trial *t, int code, error 
         result = STATUS_OK;
     else if (run.id == 0)
         result = settle_unborn(a, t, err);
+    else if (t->taken)
+        result = settle_taken(a, t, err);
     else if (code == STOPPED_CODE)
         result = settle(a, t, SWEEP_TRIAL_FAILED, "the run was stopped by a signal", err);
     else if (code == 0 || (code == CHILD_LOST && run.state == RUN_FINISHED))
@@ -211,12 +225,34 @@ static void give_up(agent *a)
 
 /* ---- Continuing and claiming trials ---- */
 
-/* Settles a run that ended after its agent was gone. It may have logged more since the trials were
- * read. */
 static status settle_orphan(agent *a, sweep_trial *t, const run_record *run, error *err)
 {
-    TRY(sweep_store_read_history(a->store, a->file, t, err));
     return run->state == RUN_FINISHED ? settle_good(a, t, err) : settle_failed(a, t, run, err);
+}
+
+/* Reads again what the run of a trial has logged: it may have ended after its agent was gone. The
+ * record and the directory of that name both have to be the trial's. If the directory cannot be
+ * read, train says why. */
+static status check_own(agent *a, sweep_trial *t, error *err)
+{
+    json_t *config;
+    char *why = NULL;
+    error unreadable;
+    TRY(sweep_store_read_history(a->store, a->file, t, err));
+    char *directory = text_format("%s/%s", a->store->runs->directory, t->run);
+    TRY(got_memory(directory, err, t->run));
+    bool whole = !t->taken && record_config(directory, &config, &unreadable) == STATUS_OK;
+    free(directory);
+    if (!whole)
+        return STATUS_OK;
+    status result = trial_match(a->file, t->places, config, &why, err);
+    json_decref(config);
+    if (why) {
+        t->taken = true;
+        free(t->message);
+        t->message = why;
+    }
+    return result;
 }
 
 /* This process has the log's lock, so no other agent works on the trial; but a person may be
@@ -231,7 +267,12 @@ static status take_over_with(agent *a, slot *s, sweep_trial *t, int log, error *
         goto done;
     if (!taken)
         TRY_OR_DONE(sweep_store_adopt(a->store, t->number, &taken, err));
-    if (taken)
+    if (!taken)
+        goto done;
+    TRY_OR_DONE(check_own(a, t, err));
+    if (t->taken)
+        result = settle_taken(a, t, err);
+    else
         result = run.state == RUN_FINISHED || run.state == RUN_FAILED
                      ? settle_orphan(a, t, &run, err)
                      : start_trial(a, s, t, log, NULL, err);

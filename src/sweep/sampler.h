@@ -21,6 +21,7 @@ typedef struct sweep_trial {
     char *message;  /* why it failed or ended early, or NULL */
     bool owned;     /* by an agent that is alive */
     bool mine;      /* owned by this process */
+    bool taken;     /* a run with other options has the name of the run; message says which */
     /* What the run logged of the metric. Smaller is better: values are negated if the sweep
      * maximises. */
     double *history; /* [history_count] */

@@ -53,12 +53,12 @@ static json_t *trials_of(const sweep_file *file, const sweep_trials *trials)
     json_t *array = json_array();
     for (size_t i = 0; i < trials->count; i++) {
         const sweep_trial *t = &trials->trials[i];
-        array = array_with(array, json_pack("{s:i, s:o, s:s, s:o, s:o, s:o}", "number", t->number,
-                                            "run", text_to_json(t->run), "state",
-                                            sweep_trial_state_name(t->state), "message",
-                                            text_to_json(t->message), "objective",
-                                            number_to_json(objective_of(file, t)), "parameters",
-                                            places_of(file, t)));
+        array = array_with(
+            array,
+            json_pack("{s:i, s:o, s:s, s:o, s:o, s:o, s:o*}", "number", t->number, "run",
+                      text_to_json(t->run), "state", sweep_trial_state_name(t->state), "message",
+                      text_to_json(t->message), "objective", number_to_json(objective_of(file, t)),
+                      "parameters", places_of(file, t), "taken", t->taken ? json_true() : NULL));
     }
     return array;
 }

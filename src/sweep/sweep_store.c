@@ -6,6 +6,7 @@
 #include "base/json_values.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "sweep/trial_match.h"
 #include "track/database.h"
 
 #include <math.h>
@@ -275,6 +276,36 @@ static status append_trial(void *context, sqlite3_stmt *row, error *err)
     return STATUS_OK;
 }
 
+/* Finds the run that has the name of the trial's; *run is 0 if it does not exist or is not the
+ * trial's. */
+static status find_run(sweep_store *s, const sweep_file *file, sweep_trial *t, int64_t *run,
+                       error *err)
+{
+    bool found;
+    sqlite3_stmt *row;
+    json_t *config = NULL;
+    char *why = NULL;
+    *run = 0;
+    TRY(database_find(&s->runs->db, &row, &found, err, "SELECT id, config FROM runs WHERE name = ?",
+                      "s", t->run));
+    status result = STATUS_OK;
+    if (found)
+        TRY_OR_DONE(database_json(row, 1, &config, err));
+    if (config)
+        TRY_OR_DONE(trial_match(file, t->places, config, &why, err));
+    t->taken = why;
+    if (why) {
+        free(t->message);
+        t->message = why;
+    } else if (found) {
+        *run = sqlite3_column_int64(row, 0);
+    }
+done:
+    sqlite3_finalize(row);
+    json_decref(config);
+    return result;
+}
+
 /* A run that does not exist has logged nothing. */
 status sweep_store_read_history(sweep_store *s, const sweep_file *file, sweep_trial *t, error *err)
 {
@@ -286,7 +317,7 @@ status sweep_store_read_history(sweep_store *s, const sweep_file *file, sweep_tr
     t->has_objective = false;
     t->objective = INFINITY;
     t->latest = NAN;
-    TRY(run_store_id(s->runs, t->run, &run, err));
+    TRY(find_run(s, file, t, &run, err));
     if (run == 0 || !file->metric)
         return STATUS_OK;
     TRY(run_store_series(s->runs, run, file->metric, &series, err));

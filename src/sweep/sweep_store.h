@@ -40,7 +40,8 @@ status sweep_store_update(sweep_store *s, const sweep_file *file, sweep_trials *
  */
 status sweep_store_read(sweep_store *s, const sweep_file *file, sweep_trials *trials, int *damaged,
                         error *err);
-/* Reads again what the run of a trial has logged. */
+/* Reads again what the run of a trial has logged. A run with other options than the trial's is not
+ * read: t->taken is set, and t->message says why. */
 status sweep_store_read_history(sweep_store *s, const sweep_file *file, sweep_trial *t, error *err);
 void sweep_trials_free(sweep_trials *trials); /* one of zeros is fine */
 

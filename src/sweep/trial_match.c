@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See trial_match.h. */
+#include "sweep/trial_match.h"
+#include "base/json_values.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { DIGITS = 9 }; /* enough for any float32 */
+
+/* Numbers are compared as float32, which is what training computes with. */
+static bool is_number(const char *text, float *number)
+{
+    char *end;
+    *number = (float)strtod(text, &end);
+    return end != text && *end == '\0';
+}
+
+/* train stores what these came to on the device and the data, not what was given. */
+static bool is_resolved(const char *option)
+{
+    static const char *const options[] = {"precision", "image-size", "freeze"};
+    bool is = false;
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        is |= strcmp(option, options[i]) == 0;
+    return is;
+}
+
+/* train keeps paths in their absolute form, and seeds as texts. */
+static bool agrees(const json_t *value, const char *text)
+{
+    float mine, other;
+    const char *word = json_string_value(value);
+    if (json_is_boolean(value))
+        return strcmp(text, json_is_true(value) ? "true" : "false") == 0;
+    if (json_is_number(value))
+        return is_number(text, &mine) && mine == (float)json_number_value(value);
+    if (!word || *word == '/' || strcmp(word, text) == 0)
+        return true;
+    return is_number(text, &mine) && is_number(word, &other) && mine == other;
+}
+
+/* The key of an option in config.json: '_' stands for '-'. */
+static char *key_of(const char *option)
+{
+    char *key = strdup(option);
+    for (char *at = key; at && *at; at++)
+        *at = *at == '-' ? '_' : *at;
+    return key;
+}
+
+/* Takes over the text and the key. */
+static status compare(const sweep_parameter *p, const json_t *config, char *text, char *key,
+                      char **why, error *err)
+{
+    char *there = NULL;
+    status result;
+    TRY_OR_DONE(got_memory(text && key, err, "a trial"));
+    json_t *value = json_object_get(config, key);
+    if (!value || is_resolved(p->option) || agrees(value, text))
+        goto done;
+    TRY_OR_DONE(json_to_text(json_incref(value), JSON_ENCODE_ANY | JSON_REAL_PRECISION(DIGITS),
+                             "a trial", &there, err));
+    *why = text_format("a run with other options has this name: its %s is %s, not %s", p->name,
+                       there, text);
+    result = got_memory(*why, err, "a trial");
+done:
+    free(there);
+    free(key);
+    free(text);
+    return result;
+}
+
+status trial_match(const sweep_file *file, const double *places, const json_t *config, char **why,
+                   error *err)
+{
+    *why = NULL;
+    for (size_t i = 0; i < file->parameter_count && !*why; i++) {
+        const sweep_parameter *p = &file->parameters[i];
+        TRY(compare(p, config, sweep_parameter_text(p, places[i]), key_of(p->option), why, err));
+    }
+    return STATUS_OK;
+}
