@@ -144,8 +144,8 @@ typedef struct hcnn_progress {
  * run trains the fine classes alone. */
 typedef int (*hcnn_watch)(void *context, const hcnn_progress *progress);
 
-/* Trains in a new run directory and returns at the end of the run. The device is named as for
- * hcnn_device_open, also if it is NULL. The directory contains the same files as after `hcnn-cl
+/* Trains in a new run directory and returns at the end of the run. `device` means what it means for
+ * hcnn_device_open, which accepts NULL. The directory contains the same files as after `hcnn-cl
  * train`. watch may be NULL; context is passed to it. */
 HCNN_API int hcnn_train(const char *device, const hcnn_options *options, hcnn_watch watch,
                         void *context, char *message, size_t capacity);

@@ -131,7 +131,7 @@ mkdir shut && cp -r good/whole good/runs.db shut
 if [ "$plainly" = none ]; then
     skip "a run that may not be read" "root cannot give up its rights here"
 else
-    denied='cannot be opened: Permission denied; get access to it and to the directories above it'
+    denied='cannot be (opened|read): Permission denied; get access to it and to the directories above it'
     chmod 000 shut/whole
     HCNN_CL=./plain
     check_run "a run that may not be read is not called missing by --resume" 1 \
@@ -141,7 +141,7 @@ else
     check_run "... by --data" 1 "shut/whole: $denied" train --data shut/whole
     check_run "... by runs --delete" 1 "whole: $denied" runs --delete shut/whole
     check_run "... which keeps its record" 0 '^whole +finished' runs shut/whole
-    check_run "... by report" 0 "test.json: $denied.*; the report shows the run without it" \
+    check_run "... by report" 0 "shut/whole: $denied.*; the report shows the run without its evaluation" \
         report shut/whole -o part.html
     chmod 000 shut
     for command in "runs shut/whole" "report shut/whole -o none.html" \
@@ -314,6 +314,13 @@ check "verdicts of the self-test are cached" cached cached
 check "... in a file" [ -n "$(find cache/hcnn-cl -name 'selftest-*.json')" ]
 if "$program" devices | grep -q 'Portable Computing Language'; then
     check "compiled kernels are left to PoCL's own cache" [ "$(compiled)" -eq 0 ]
+    # The programs that PoCL has cached, without their content.
+    (cd "$POCL_CACHE_DIR" && find . -name program.bc -exec dirname {} +) | while read -r place; do
+        mkdir -p "empty/$place" && : >"empty/$place/program.bc"
+    done
+    (POCL_CACHE_DIR=$PWD/empty && cached pocl-damaged)
+    check "a damaged cache of PoCL is named with the remedy" \
+        grep -q "PoCL's cache directory .*/empty is damaged: remove that directory" "$scratch/err"
 else
     check "compiled kernels are cached, too" [ "$(compiled)" -gt 3 ]
 fi

@@ -345,12 +345,14 @@ static void tells_absent_from_unknown(void **state)
 }
 
 /* Counts the entry, which must be where its path says, and removes it. */
-static void count_and_remove(void *context, const char *name, const char *path)
+static status count_and_remove(void *context, const char *name, const char *path, error *err)
 {
+    (void)err;
     int *count = context;
     assert_string_equal(path + strlen(path) - strlen(name), name);
     assert_int_equal(unlink(path), 0);
     ++*count;
+    return STATUS_OK;
 }
 
 static void visits_each_entry_once(void **state)
@@ -364,11 +366,11 @@ static void visits_each_entry_once(void **state)
         CHECK_OK(file_write(path, "x", 1, &err));
         free(path);
     }
-    file_each(inside, count_and_remove, &count);
+    CHECK_OK(file_each(inside, count_and_remove, &count, &err));
     assert_int_equal(count, 5);
-    file_each(inside, count_and_remove, &count); /* empty */
+    CHECK_OK(file_each(inside, count_and_remove, &count, &err)); /* empty */
     assert_int_equal(rmdir(inside), 0);
-    file_each(inside, count_and_remove, &count); /* missing */
+    CHECK_OK(file_each(inside, count_and_remove, &count, &err)); /* missing */
     assert_int_equal(count, 5);
     free(inside);
 }

@@ -311,9 +311,9 @@ static void test_renamed(void **state)
     run_store *store = open_store();
     int64_t run = begin(store, "old", false, 0, false);
     log_steps(store, run, 1, 2);
-    CHECK_OK(run_store_add_artifact(store, run, "events", "events.1", &err));
-    put_events("old", "events.1");
-    put_events("copy", "events.1");
+    CHECK_OK(run_store_add_artifact(store, run, "events", "events.out.tfevents.1", &err));
+    put_events("old", "events.out.tfevents.1");
+    put_events("copy", "events.out.tfevents.1");
     assert_int_not_equal(begin(store, "copy", true, 2, false), run);
     expect_names(store, "old, copy");
     begin(store, "new", false, 0, false);
@@ -323,7 +323,7 @@ static void test_renamed(void **state)
     expect_names(store, "new, copy, new (moved)");
     begin(store, "other", false, 0, false);
     move("new", "other");
-    put_events("other (moved)", "events.3");
+    put_events("other (moved)", "events.out.tfevents.3");
     assert_int_equal(begin(store, "other", true, 2, true), run);
     expect_names(store, "other, copy, new (moved), other (moved 2)");
     run_store_close(store);
@@ -347,8 +347,8 @@ static void test_swapped(void **state)
     error err;
     int64_t found;
     run_store *store = open_store();
-    int64_t first = begin_with_events(store, "first", "events.1");
-    int64_t second = begin_with_events(store, "second", "events.2");
+    int64_t first = begin_with_events(store, "first", "events.out.tfevents.1");
+    int64_t second = begin_with_events(store, "second", "events.out.tfevents.2");
     log_steps(store, first, 1, 2);
     move("first", "aside");
     move("second", "first");
@@ -373,9 +373,9 @@ static void test_chains(void **state)
     (void)state;
     static const char *const named[] = {"b", "c", "d"};
     run_store *store = open_store();
-    const int64_t runs[] = {begin_with_events(store, "a", "events.1"),
-                            begin_with_events(store, "b", "events.2"),
-                            begin_with_events(store, "c", "events.3")};
+    const int64_t runs[] = {begin_with_events(store, "a", "events.out.tfevents.1"),
+                            begin_with_events(store, "b", "events.out.tfevents.2"),
+                            begin_with_events(store, "c", "events.out.tfevents.3")};
     for (int i = 0; i < 3; i++)
         log_steps(store, runs[i], 1, 2);
     move("c", "d");
@@ -401,7 +401,7 @@ static void test_new_run_with_the_name_of_a_moved_one(void **state)
 {
     (void)state;
     run_store *store = open_store();
-    int64_t moved = begin_with_events(store, "a", "events.1");
+    int64_t moved = begin_with_events(store, "a", "events.out.tfevents.1");
     move("a", "b");
     int64_t run = begin(store, "a", false, 0, true);
     assert_int_not_equal(run, moved);
@@ -455,9 +455,9 @@ static void test_copy_of_a_removed_run(void **state)
     (void)state;
     error err;
     run_store *store = open_store();
-    begin_with_events(store, "original", "events.1");
-    int64_t copy = begin_with_events(store, "copy", "events.2");
-    put_events("copy", "events.1");
+    begin_with_events(store, "original", "events.out.tfevents.1");
+    int64_t copy = begin_with_events(store, "copy", "events.out.tfevents.2");
+    put_events("copy", "events.out.tfevents.1");
     char *original = text_format("%s/original", directory);
     CHECK_OK(file_remove_tree(original, &err));
     assert_int_equal(begin(store, "copy", true, 2, true), copy);

@@ -451,8 +451,9 @@ static void test_taken_name(void **state)
         {"{\"batch_size\":16}", "its batch_size is 16, not 8"},
         {"{\"lr\":0.25}", "its lr is 0.25, not 0.1"},
         {"{\"only_fine\":false}", "its only_fine is false, not true"},
-        {"{\"seed\":\"6\"}", "its seed is \"6\", not 5"},
-        {"{\"backbone\":\"resnet18\"}", "its backbone is \"resnet18\", not tiny"},
+        {"{\"seed\":\"5000000000000000001\"}", "its seed is 5000000000000000001, not 5"},
+        {"{\"seed\":\"6\"}", "its seed is 6, not 5"},
+        {"{\"backbone\":\"resnet18\"}", "its backbone is resnet18, not tiny"},
     };
     agent a = begin(whole, false);
     assert_int_equal(claim(&a, 0), 1);
@@ -516,7 +517,7 @@ static void test_renamed(void **state)
     for (int i = 0; i < 2; i++) {
         char *name = sweep_run_name("s", claim(&a, 0));
         log_run(&a, name, &values[i], 1);
-        put_home(&a, name, i == 0 ? "events.1" : "events.2");
+        put_home(&a, name, i == 0 ? "events.out.tfevents.1" : "events.out.tfevents.2");
         free(name);
     }
     move(&a, "s-001", "aside");

@@ -332,6 +332,19 @@ mv moved/c moved/d && mv moved/old moved/c
 check_run "runs that were renamed in a row" 0 '' train --resume moved/c --max-steps 3
 check "... keep their records" is_fact moved/c momentum 0.97
 check "... each of them" is_fact moved/d momentum 0.99
+cp -r moved/c moved/copy
+run_program train --resume moved/copy --max-steps 5
+run_program train --resume moved/c --max-steps 4
+mv moved/c moved/t && mv moved/copy moved/c && mv moved/t moved/copy
+check_run "a copied run that took the name of the original is not deleted for it" 1 \
+    'moved/c: holds another run' runs --delete moved/c
+check_run "... each has its record" 0 '' runs --add moved/copy
+check "... the original" is_fact moved/copy step 4
+check "... and the copy" is_fact moved/c step 5
+rm -r moved/c && cp -r moved/d moved/c
+check_run "a run that took the place of a removed one" 0 '' train --resume moved/c --max-steps 3
+check "... has a record of its own" is_fact moved/c momentum 0.99
+check "... beside that of the removed one" is_fact 'moved/c (moved)' step 5
 
 # ---- Without the store, and with a damaged one ----
 

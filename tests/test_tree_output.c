@@ -104,16 +104,18 @@ static bool is_data(const fixture *f)
     return read;
 }
 
-static void count(void *total, const char *name, const char *path)
+static status count(void *total, const char *name, const char *path, error *err)
 {
-    (void)name, (void)path;
+    (void)name, (void)path, (void)err;
     ++*(int *)total;
+    return STATUS_OK;
 }
 
 static int entries(const fixture *f)
 {
     int total = 0;
-    file_each(f->out, count, &total);
+    error err;
+    CHECK_OK(file_each(f->out, count, &total, &err));
     return total;
 }
 
@@ -269,20 +271,29 @@ static void test_other_map(void **state)
     error err;
     tree_output t;
     char *map = text_format("%s/label_map.json", f->out), *link = text_format("%s.none", map);
+    char *leftover = text_format("%s/.preprocess.new-1-0", f->out);
     unsigned char *text;
     size_t size;
-    for (int left = 0; left < 2; left++) {
-        if (left) /* a whole tree, which cannot be placed here either */
+    /* A whole tree that a killed process left cannot be placed here either, and stays. */
+    for (int left = 1; left >= 0; left--) {
+        if (left)
             leave(f, 0);
         put(f->out, "label_map.json", "{}");
-        CHECK_FAILS(STATUS_USAGE, says, tree_output_begin(&t, f->out, &classes, true, true, &err));
+        CHECK_FAILS(left ? STATUS_FAILED : STATUS_USAGE, says,
+                    tree_output_begin(&t, f->out, &classes, true, true, &err));
         assert_false(t.completed);
         tree_output_close(&t);
         CHECK_OK(file_read(map, 10, &text, &size, &err));
         assert_string_equal((const char *)text, "{}");
         free(text);
-        assert_int_equal(entries(f), 1);
+        assert_int_equal(entries(f), 1 + left);
+        if (left)
+            CHECK_OK(file_remove_tree(leftover, &err));
     }
+    /* The same map as another program writes it. */
+    put(f->out, "label_map.json", "{\"a\":[\"b\"]}");
+    CHECK_OK(tree_output_begin(&t, f->out, &classes, true, true, &err));
+    tree_output_close(&t);
     assert_int_equal(unlink(map), 0);
     CHECK_OK(file_make_directory(map, &err));
     CHECK_FAILS(STATUS_USAGE, says, tree_output_begin(&t, f->out, &classes, true, true, &err));
@@ -301,6 +312,7 @@ static void test_other_map(void **state)
     assert_int_equal(entries(f), 1);
     free(map);
     free(link);
+    free(leftover);
 }
 
 /* The error says that the next call completes the tree only if it does. */

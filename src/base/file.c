@@ -331,18 +331,33 @@ static status copy(const char *from, const char *to, error *err)
     return result;
 }
 
-void file_each(const char *directory, file_visit *visit, void *context)
+/* The next entry that is neither . nor ..; NULL at the end, or with errno set after an error. */
+static const struct dirent *next_entry(DIR *opened)
+{
+    const struct dirent *entry;
+    do {
+        errno = 0;
+        entry = readdir(opened);
+    } while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+    return entry;
+}
+
+status file_each(const char *directory, file_visit *visit, void *context, error *err)
 {
     char path[PATH_MAX];
+    status result = STATUS_OK;
+    const struct dirent *entry = NULL;
     DIR *opened = opendir(directory);
-    for (const struct dirent *entry; opened && (entry = readdir(opened));) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
+    if (!opened && (errno == ENOENT || errno == ENOTDIR))
+        return STATUS_OK;
+    while (opened && result == STATUS_OK && (entry = next_entry(opened)))
         if (snprintf(path, sizeof path, "%s/%s", directory, entry->d_name) < PATH_MAX)
-            visit(context, entry->d_name, path);
-    }
+            result = visit(context, entry->d_name, path, err);
+    if (!opened || (!entry && errno != 0))
+        result = file_error(err, directory, "cannot be read");
     if (opened)
         closedir(opened);
+    return result;
 }
 
 bool file_is_unfinished(const char *name)

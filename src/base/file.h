@@ -60,10 +60,11 @@ status file_put(const char *path, const void *data, size_t size, error *err);
 status file_write(const char *path, const void *data, size_t size, error *err);
 
 /* Calls visit with the name and the path of each entry of a directory except . and .., in no
- * particular order; visit may remove the entry. A directory that cannot be read has no entries. An
- * entry is left out if its path is too long to be opened. */
-typedef void file_visit(void *context, const char *name, const char *path);
-void file_each(const char *directory, file_visit *visit, void *context);
+ * particular order, until one fails; visit may remove the entry. A directory that does not exist
+ * has no entries. STATUS_FAILED if it cannot be read. An entry is left out if its path is too long
+ * to be opened. */
+typedef status file_visit(void *context, const char *name, const char *path, error *err);
+status file_each(const char *directory, file_visit *visit, void *context, error *err);
 
 /* Whether a file of this name may be left over from a process that was killed while it used a
  * file_writer or file_link. */

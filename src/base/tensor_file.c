@@ -56,21 +56,25 @@ static status choose_format(const char *path, FILE *stream, const tensor_format 
 
 /* Keeps the first safetensors file by name. In the directory of a run this is the best checkpoint
  * and, before there is one, the last. */
-static void keep_first(void *context, const char *name, const char *path)
+static status keep_first(void *context, const char *name, const char *path, error *err)
 {
     char **first = context;
     const char *dot = strrchr(name, '.');
     if (!dot || strcmp(dot, ".safetensors") != 0 || (*first && strcmp(path, *first) > 0))
-        return;
+        return STATUS_OK;
     free(*first);
     *first = strdup(path);
+    return got_memory(*first, err, path);
 }
 
 /* A user may have named a run in place of its checkpoint. */
 static status refuse_directory(const char *path, error *err)
 {
     char *first = NULL;
-    file_each(path, keep_first, &first);
+    if (file_each(path, keep_first, &first, err) != STATUS_OK) {
+        free(first);
+        return STATUS_FAILED;
+    }
     error_set(err, STATUS_FAILED, "%s: is a directory; expected a file%s%s", path,
               first ? ", such as " : "", first ? first : "");
     free(first);

@@ -39,14 +39,16 @@ static bool is_temporary_name(const char *entry, const search *s)
     return strcmp(name, s->name) == 0 || (s->pattern && fnmatch(s->pattern, name, 0) == 0);
 }
 
-static void visit_left(void *context, const char *entry, const char *directory)
+static status visit_left(void *context, const char *entry, const char *directory, error *err)
 {
     const search *s = context;
     int lock;
-    if (!is_temporary_name(entry, s) || !file_try_lock(directory, &lock))
-        return;
-    s->visit(s->context, directory);
-    file_unlock(lock);
+    (void)err;
+    if (is_temporary_name(entry, s) && file_try_lock(directory, &lock)) {
+        s->visit(s->context, directory);
+        file_unlock(lock);
+    }
+    return STATUS_OK;
 }
 
 /* Uses mkdir, because the directories of mkdtemp are closed to the group whatever the umask is.
@@ -84,9 +86,9 @@ status unfinished_visit_left(const char *name, const char *pattern, unfinished_v
     search s = {slash ? slash + 1 : name, pattern, visit, context};
     char *parent = file_parent(name);
     TRY(got_memory(parent, err, name));
-    file_each(parent, visit_left, &s);
+    status result = file_each(parent, visit_left, &s, err);
     free(parent);
-    return STATUS_OK;
+    return result;
 }
 
 status unfinished_create(const char *name, const char *pattern, unfinished_visit *visit,

@@ -2,6 +2,7 @@
 /* See tree_output.h. */
 #include "data/tree_output.h"
 #include "base/file.h"
+#include "base/json_values.h"
 #include "base/text.h"
 #include "base/unfinished.h"
 
@@ -20,27 +21,29 @@ static const char map_name[] = "label_map.json";
 enum { TEST, TRAIN, PARTS };
 static const char *const parts[PARTS] = {"test_images", "train_images"};
 
-static void count_entry(void *count, const char *name, const char *path)
+static status note_entry(void *any, const char *name, const char *path, error *err)
 {
-    (void)name, (void)path;
-    ++*(int *)count;
+    (void)name, (void)path, (void)err;
+    *(bool *)any = true;
+    return STATUS_OK;
 }
 
 /* Whether `out` has the part; an empty directory does not count. */
-static bool has_part(const char *out, const char *part)
+static status has_part(const char *out, const char *part, bool *has, error *err)
 {
-    int entries = 0;
     char path[PATH_MAX]; /* a longer one cannot exist */
-    if (snprintf(path, sizeof path, "%s/%s", out, part) >= PATH_MAX || !file_exists(path))
-        return file_is_dangling(path);
-    file_each(path, count_entry, &entries);
-    return entries > 0 || !file_is_directory(path);
+    *has = false;
+    if (snprintf(path, sizeof path, "%s/%s", out, part) >= PATH_MAX)
+        return STATUS_OK;
+    *has = file_is_dangling(path) || (file_exists(path) && !file_is_directory(path));
+    return file_each(path, note_entry, has, err);
 }
 
 static status check_free(const char *out, const char *part, error *err)
 {
-    return has_part(out, part)
-               ? error_set(err, STATUS_USAGE,
+    bool has;
+    TRY(has_part(out, part, &has, err));
+    return has ? error_set(err, STATUS_USAGE,
                            "%s/%s: already exists; remove it or choose another --out", out, part)
                : STATUS_OK;
 }
@@ -53,6 +56,21 @@ static status map_differs(const char *path, error *err)
                      path);
 }
 
+/* Another program may have written the same map with other spaces. */
+static status is_same_json(const char *one, size_t size, const char *two, const char *path,
+                           bool *same, error *err)
+{
+    json_error_t fault;
+    json_t *first = NULL, *second = NULL;
+    status result = json_from_text(one, size, 0, path, &first, &fault, err);
+    if (result == STATUS_OK)
+        result = json_from_text(two, strlen(two), 0, path, &second, &fault, err);
+    *same = first && second && json_equal(first, second);
+    json_decref(first);
+    json_decref(second);
+    return result;
+}
+
 /* An own map, or that of a part of another data set, is not replaced. */
 static status check_map_at(const char *path, const char *map, error *err)
 {
@@ -63,8 +81,10 @@ static status check_map_at(const char *path, const char *map, error *err)
     if (!file_exists(path) || file_is_directory(path))
         return map_differs(path, err);
     TRY(file_read(path, MAX_MAP_BYTES, &old, &size, err));
-    bool same = size == strlen(map) && memcmp(old, map, size) == 0;
+    bool same;
+    status result = is_same_json((const char *)old, size, map, path, &same, err);
     free(old);
+    TRY(result);
     return same ? STATUS_OK : map_differs(path, err);
 }
 
@@ -149,9 +169,11 @@ typedef struct leftovers {
 static void take_left(void *context, const char *directory)
 {
     leftovers *l = context;
+    const char *out = l->output->out;
     status result = STATUS_USAGE;
     if (file_exists_in(directory, map_name))
-        result = place(directory, l->output->out, &l->err);
+        result = check_map_of(directory, out, &l->err) == STATUS_OK ? place(directory, out, &l->err)
+                                                                    : STATUS_FAILED;
     if (result == STATUS_OK)
         l->output->completed = true;
     else if (result == STATUS_USAGE)
@@ -164,11 +186,12 @@ static void take_left(void *context, const char *directory)
 }
 
 /* A process that was killed in file_link leaves a temporary name. */
-static void remove_link(void *context, const char *name, const char *path)
+static status remove_link(void *context, const char *name, const char *path, error *err)
 {
-    (void)context;
+    (void)context, (void)err;
     if (text_after(name, map_name) && file_is_unfinished(name))
         unlink(path);
+    return STATUS_OK;
 }
 
 /* Under the lock, so that no other process is in file_link. */
@@ -176,9 +199,9 @@ static status remove_links(const char *out, error *err)
 {
     int lock;
     TRY(file_wait_lock(out, &lock, err));
-    file_each(out, remove_link, NULL);
+    status result = file_each(out, remove_link, NULL, err);
     file_unlock(lock);
-    return STATUS_OK;
+    return result;
 }
 
 status tree_output_begin(tree_output *t, const char *out, const hierarchy *classes, bool train,
@@ -198,8 +221,9 @@ status tree_output_begin(tree_output *t, const char *out, const hierarchy *class
         *err = left.err;
     TRY(left.result);
     t->done = t->completed;
-    for (int i = 0; i < PARTS; i++)
-        t->done = t->done && (!wanted[i] || has_part(out, parts[i]));
+    for (int i = 0; i < PARTS && t->done; i++)
+        if (wanted[i])
+            TRY(has_part(out, parts[i], &t->done, err));
     for (int i = 0; i < PARTS && !t->done; i++)
         if (wanted[i])
             TRY(check_free(out, parts[i], err));

@@ -9,11 +9,18 @@
 
 enum { DIGITS = 9 }; /* enough for any float32 */
 
-/* Numbers are compared as float32, which is what training computes with. */
-static bool is_number(const char *text, float *number)
+static bool is_number(const char *text, double *number)
 {
     char *end;
-    *number = (float)strtod(text, &end);
+    *number = strtod(text, &end);
+    return end != text && *end == '\0';
+}
+
+/* A seed may be larger than any whole number that a double can hold. */
+static bool is_seed(const char *text, unsigned long long *seed)
+{
+    char *end;
+    *seed = strtoull(text, &end, 10);
     return end != text && *end == '\0';
 }
 
@@ -27,18 +34,21 @@ static bool is_resolved(const char *option)
     return is;
 }
 
-/* train keeps paths in their absolute form, and seeds as texts. */
+/* train keeps paths in their absolute form, seeds as texts, and real numbers as float32. */
 static bool agrees(const json_t *value, const char *text)
 {
-    float mine, other;
+    double number;
+    unsigned long long mine, other;
     const char *word = json_string_value(value);
     if (json_is_boolean(value))
         return strcmp(text, json_is_true(value) ? "true" : "false") == 0;
-    if (json_is_number(value))
-        return is_number(text, &mine) && mine == (float)json_number_value(value);
+    if (json_is_integer(value))
+        return is_number(text, &number) && number == json_number_value(value);
+    if (json_is_real(value))
+        return is_number(text, &number) && (float)number == (float)json_number_value(value);
     if (!word || *word == '/' || strcmp(word, text) == 0)
         return true;
-    return is_number(text, &mine) && is_number(word, &other) && mine == other;
+    return is_seed(text, &mine) && is_seed(word, &other) && mine == other;
 }
 
 /* The key of an option in config.json: '_' stands for '-'. */
@@ -60,10 +70,11 @@ static status compare(const sweep_parameter *p, const json_t *config, char *text
     json_t *value = json_object_get(config, key);
     if (!value || is_resolved(p->option) || agrees(value, text))
         goto done;
-    TRY_OR_DONE(json_to_text(json_incref(value), JSON_ENCODE_ANY | JSON_REAL_PRECISION(DIGITS),
-                             "a trial", &there, err));
+    if (!json_is_string(value))
+        TRY_OR_DONE(json_to_text(json_incref(value), JSON_ENCODE_ANY | JSON_REAL_PRECISION(DIGITS),
+                                 "a trial", &there, err));
     *why = text_format("a run with other options has this name: its %s is %s, not %s", p->name,
-                       there, text);
+                       there ? there : json_string_value(value), text);
     result = got_memory(*why, err, "a trial");
 done:
     free(there);

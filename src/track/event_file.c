@@ -134,31 +134,32 @@ static status put_value(event_file *f, uint64_t step, const char *tag, Tb__Value
 /* ---- The file ---- */
 
 /* Makes *chosen later than the second in the name of an event file. */
-static void go_after(void *context, const char *name, const char *path)
+static status go_after(void *context, const char *name, const char *path, error *err)
 {
     unsigned long long *chosen = context;
     const char *digits = text_after(name, EVENT_FILE_BEGINS);
     unsigned long long seconds = digits ? strtoull(digits, NULL, 10) : 0;
-    (void)path;
+    (void)path, (void)err;
     if (seconds >= *chosen && seconds < most_seconds)
         *chosen = seconds + 1;
+    return STATUS_OK;
 }
 
 /* The current second, or the one after the newest existing file if that is later: readers take the
  * files of a run in the order of their names, and a clock may be set back, even to before 1970. */
-static unsigned long long choose_seconds(const char *directory)
+static status choose_seconds(const char *directory, unsigned long long *chosen, error *err)
 {
     time_t now = time(NULL);
-    unsigned long long chosen = now > 0 ? (unsigned long long)now : 0;
-    chosen = chosen < most_seconds ? chosen : most_seconds;
-    file_each(directory, go_after, &chosen);
-    return chosen;
+    *chosen = now > 0 ? (unsigned long long)now : 0;
+    *chosen = *chosen < most_seconds ? *chosen : most_seconds;
+    return file_each(directory, go_after, chosen, err);
 }
 
 static status open_new(event_file *f, const char *directory, error *err)
 {
     char host[HOST_BYTES];
-    unsigned long long seconds = choose_seconds(directory);
+    unsigned long long seconds;
+    TRY(choose_seconds(directory, &seconds, err));
     if (gethostname(host, sizeof host) != 0)
         strcpy(host, "localhost");
     host[sizeof host - 1] = '\0';

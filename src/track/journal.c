@@ -93,8 +93,10 @@ static status open_locked(journal *j, const char *path, struct stat *info, error
     j->stream = open_to_append(path);
     if (!j->stream || fstat(fileno(j->stream), info) != 0)
         return fail(j, err);
-    bool shared = !S_ISREG(info->st_mode) || is_open_as(STDOUT_FILENO, info) ||
-                  is_open_as(STDERR_FILENO, info);
+    /* If standard output is closed, the file itself may have got its number. */
+    bool shared = !S_ISREG(info->st_mode) ||
+                  (fileno(j->stream) > STDERR_FILENO &&
+                   (is_open_as(STDOUT_FILENO, info) || is_open_as(STDERR_FILENO, info)));
     j->now.kind = shared ? JOURNAL_APPENDED : JOURNAL_FILE;
     if (S_ISREG(info->st_mode) && flock(fileno(j->stream), LOCK_EX | LOCK_NB) != 0 &&
         errno == EWOULDBLOCK)

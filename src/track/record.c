@@ -141,16 +141,15 @@ static status end_run(run_store *store, const char *name, int64_t run, double at
 typedef struct event_files {
     run_store *store;
     int64_t run;
-    status result;
-    error *err;
 } event_files;
 
-static void add_event_file(void *context, const char *name, const char *path)
+static status add_event_file(void *context, const char *name, const char *path, error *err)
 {
-    event_files *e = context;
+    const event_files *e = context;
     (void)path;
-    if (text_after(name, EVENT_FILE_BEGINS) && e->result == STATUS_OK)
-        e->result = run_store_add_artifact(e->store, e->run, "events", name, e->err);
+    return text_after(name, EVENT_FILE_BEGINS)
+               ? run_store_add_artifact(e->store, e->run, "events", name, err)
+               : STATUS_OK;
 }
 
 static status add_files(run_store *store, int64_t run, const char *directory, error *err)
@@ -164,9 +163,8 @@ static status add_files(run_store *store, int64_t run, const char *directory, er
         if (file_exists_in(directory, files[i][1]))
             TRY(run_store_add_artifact(store, run, files[i][0], files[i][1], err));
     }
-    event_files events = {store, run, STATUS_OK, err};
-    file_each(directory, add_event_file, &events);
-    return events.result;
+    event_files events = {store, run};
+    return file_each(directory, add_event_file, &events, err);
 }
 
 static status record(run_store *store, const char *directory, const char *metrics, json_t *config,

@@ -100,7 +100,9 @@ static status read_evaluation(run_store *store, const run_record *run, json_t **
     *evaluation = json_null();
     if (!file_may_exist_in(run->directory, "config.json"))
         return report_evaluation_read(run->directory, evaluation, err);
-    TRY(run_home_holds(store, run->id, run->directory, &holds, err));
+    if (run_home_holds(store, run->id, run->directory, &holds, err) != STATUS_OK)
+        return error_suffix(err, STATUS_FAILED,
+                            "; the report shows the run without its evaluation");
     return holds ? report_evaluation_read(run->directory, evaluation, err)
                  : error_set(err, STATUS_FAILED,
                              "%s: holds another run than the record of this name, which the report "

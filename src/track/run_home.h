@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether a directory is that of a record: directories can be renamed, so a name does not tell. */
+/* Whether a directory is that of a record. Its name alone does not say so: directories can be
+ * renamed. */
 #pragma once
 
 #include "track/run_store.h"
 
-/* The event files of a record. No two starts write one of the same name. *files has to be empty;
- * free it with words_free, also after a failure. */
-status run_home_events(run_store *store, int64_t run, words *files, error *err);
-/* Whether the directory has one of these event files. */
-bool run_home_has_one(const char *directory, const words *files);
+/* Whether the record has the newest event file of the directory that any record has. A copy of a run
+ * shares older ones with it. */
+status run_home_has_events(run_store *store, int64_t run, const char *directory, bool *has,
+                           error *err);
+/* Whether the directory certainly holds another run: it has neither those event files, which may
+ * have been deleted, nor the record's config. */
+status run_home_has_other(run_store *store, int64_t run, const char *directory, bool *other,
+                          error *err);
 
-/* Whether the directory holds the record's run: whether it has one of the record's event files. If
- * the record or the directory has no event files, config.json has to say what the record says. A
- * directory without a readable config.json then holds another run. */
+/* Whether the directory holds the record's run, by the event files or, if the record or the
+ * directory has none, by the config. STATUS_FAILED if the directory cannot be read. */
 status run_home_holds(run_store *store, int64_t run, const char *directory, bool *holds,
                       error *err);

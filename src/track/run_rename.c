@@ -101,54 +101,51 @@ static status find_record(run_store *store, const char *name, const char *direct
 
 typedef struct place {
     run_store *store;
-    words events;     /* of the record */
+    int64_t run;      /* the record */
     char *name;       /* NULL: not found */
     int64_t occupant; /* the record that has this name, although its run is not there; or 0 */
-    status result;
-    error *err;
 } place;
 
 /* Finds the record that has the name of a directory. *home: it is that of the run there. */
-static status find_occupant(place *p, const char *name, const char *path, bool *home)
+static status find_occupant(place *p, const char *name, const char *path, bool *home, error *err)
 {
-    words events = {0};
     *home = false;
-    TRY(run_store_id(p->store, name, &p->occupant, p->err));
-    if (p->occupant == 0)
-        return STATUS_OK;
-    status result = run_home_events(p->store, p->occupant, &events, p->err);
-    *home = result == STATUS_OK && run_home_has_one(path, &events);
-    words_free(&events);
-    return result;
+    TRY(run_store_id(p->store, name, &p->occupant, err));
+    return p->occupant == 0 ? STATUS_OK
+                            : run_home_has_events(p->store, p->occupant, path, home, err);
 }
 
 /* Takes a directory that has the record's run, unless another record already belongs there: a
  * copied run has its own record beside that of the original. */
-static void take_place(void *context, const char *name, const char *path)
+static status take_place(void *context, const char *name, const char *path, error *err)
 {
     place *p = context;
     struct stat info;
-    bool home;
-    if (p->result != STATUS_OK || p->name || lstat(path, &info) != 0 || !S_ISDIR(info.st_mode) ||
-        !run_home_has_one(path, &p->events))
-        return;
-    p->result = find_occupant(p, name, path, &home);
-    if (p->result != STATUS_OK || home)
-        return;
+    bool here, home;
+    error unreadable; /* others may have directories here that this user may not read */
+    if (p->name || lstat(path, &info) != 0 || !S_ISDIR(info.st_mode))
+        return STATUS_OK;
+    if (run_home_has_events(p->store, p->run, path, &here, &unreadable) != STATUS_OK) {
+        if (unreadable.shortage)
+            *err = unreadable;
+        return unreadable.shortage ? STATUS_FAILED : STATUS_OK;
+    }
+    if (!here)
+        return STATUS_OK;
+    TRY(find_occupant(p, name, path, &home, err));
+    if (home)
+        return STATUS_OK;
     p->name = strdup(name);
-    p->result = got_memory(p->name, p->err, path);
+    return got_memory(p->name, err, path);
 }
 
 static status find_place(run_store *store, int64_t run, char **name, int64_t *occupant, error *err)
 {
-    place p = {.store = store, .err = err};
-    p.result = run_home_events(store, run, &p.events, err);
-    if (p.result == STATUS_OK && p.events.count > 0)
-        file_each(store->directory, take_place, &p);
-    words_free(&p.events);
+    place p = {.store = store, .run = run};
+    status result = file_each(store->directory, take_place, &p, err);
     *name = p.name;
     *occupant = p.name ? p.occupant : 0;
-    return p.result;
+    return result;
 }
 
 /* ---- Both ---- */
@@ -187,7 +184,7 @@ static status follow(run_store *store, const char *name, const char *directory, 
                      bool is_new, error *err)
 {
     int64_t moved = 0;
-    bool home = false;
+    bool home = false, other = false;
     if (own != 0 && !is_new)
         TRY(run_home_holds(store, own, directory, &home, err));
     if (home)
@@ -198,7 +195,11 @@ static status follow(run_store *store, const char *name, const char *directory, 
         TRY(clear_name(store, own, err));
     if (moved != 0)
         TRY(set_name(store, moved, name, err));
-    return own == 0 ? STATUS_OK : place_records(store, own, name, moved == 0, err);
+    if (own == 0)
+        return STATUS_OK;
+    if (!is_new)
+        TRY(run_home_has_other(store, own, directory, &other, err));
+    return place_records(store, own, name, moved == 0 && !other, err);
 }
 
 status run_rename_follow(run_store *store, const char *name, bool is_new, error *err)

@@ -5,7 +5,6 @@
 #include "base/file.h"
 #include "base/json_values.h"
 #include "base/text.h"
-#include "track/run_home.h"
 #include "track/run_rename.h"
 
 #include <stdlib.h>
@@ -141,19 +140,12 @@ static status forget(run_store *store, int64_t run, error *err)
     return database_run(&store->db, err, "DELETE FROM runs WHERE id = ?", "i", run);
 }
 
-/* Whether the record is of the run in the directory that is added, and whether it can be read. */
-static status find_same(run_store *store, const run_beginning *w, int64_t run, bool *same,
-                        bool *whole, error *err)
+/* Whether the record of the name can be read. */
+static status find_whole(run_store *store, const char *name, bool *whole, error *err)
 {
     error why;
     run_record r;
-    char *directory = text_format("%s/%s", store->directory, w->name);
-    status result =
-        directory ? run_home_holds(store, run, directory, same, err) : error_memory(err, w->name);
-    free(directory);
-    if (result != STATUS_OK || !*same)
-        return result;
-    *whole = run_store_find(store, w->name, &r, &why) == STATUS_OK;
+    *whole = run_store_find(store, name, &r, &why) == STATUS_OK;
     if (*whole)
         run_record_free(&r);
     else if (why.shortage)
@@ -167,11 +159,11 @@ static status put_run(run_store *store, const run_beginning *w, const char *conf
 {
     database *db = &store->db;
     int64_t step = (int64_t)w->step;
-    bool same = false, whole = false;
+    bool whole = false;
     TRY(run_rename_follow(store, w->name, !w->resumed && !w->added, err));
     TRY(run_store_id(store, w->name, run, err));
     if (*run != 0 && w->added)
-        TRY(find_same(store, w, *run, &same, &whole, err));
+        TRY(find_whole(store, w->name, &whole, err));
     if (whole)
         return database_run(db, err, "UPDATE runs SET config = ? WHERE id = ?", "si", config, *run);
     if (*run != 0 && w->resumed) {
@@ -180,7 +172,7 @@ static status put_run(run_store *store, const run_beginning *w, const char *conf
                          "DELETE FROM metrics WHERE run = ? AND (step > ? OR name IN"
                          " (SELECT id FROM names WHERE name LIKE 'test%'))",
                          "ii", *run, step));
-    } else if (!same) {
+    } else if (*run == 0 || !w->added) {
         TRY(forget(store, *run, err));
         TRY(database_run(db, err,
                          "INSERT INTO runs (name, state, config, summary, started, updated, step)"

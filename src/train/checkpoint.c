@@ -26,10 +26,12 @@ done:
 
 /* Removes an optimizer file unless it is the one to keep; `kept` is its name or NULL. A file that
  * cannot be removed only takes space. */
-static void remove_old_state(void *kept, const char *name, const char *path)
+static status remove_old_state(void *kept, const char *name, const char *path, error *err)
 {
+    (void)err;
     if (text_after(name, "optimizer-") && (!kept || strcmp(name, kept) != 0))
         unlink(path);
+    return STATUS_OK;
 }
 
 /* Writes the best checkpoint under its own name first, then the last one. If the run is killed in
@@ -64,7 +66,8 @@ status checkpoint_save(const char *run, network *net, const hierarchy *classes, 
         TRY_OR_DONE(state_file_save(solver_state(s), network_device(net), path, err));
     TRY_OR_DONE(best ? write_best(run, last, net, classes, s, state, kept, err)
                      : write_checkpoint(last, net, classes, state, kept, err));
-    file_each(run, remove_old_state, kept);
+    error ignored; /* the checkpoint is whole; the next one removes what this one could not */
+    file_each(run, remove_old_state, kept, &ignored);
 done:
     free(name);
     free(path);

@@ -68,11 +68,12 @@ static bool is_needed(const char *name)
     return needed;
 }
 
-static void find_file_of_run(void *context, const char *name, const char *path)
+static status find_file_of_run(void *context, const char *name, const char *path, error *err)
 {
     bool *found = context;
-    (void)path;
+    (void)path, (void)err;
     *found |= is_needed(name) || file_is_unfinished(name);
+    return STATUS_OK;
 }
 
 /* Removes what a killed start left if it is empty or contains a file of a run, perhaps only one
@@ -84,8 +85,7 @@ static void remove_abandoned(void *context, const char *directory)
     (void)context;
     if (rmdir(directory) == 0)
         return;
-    file_each(directory, find_file_of_run, &found);
-    if (found)
+    if (file_each(directory, find_file_of_run, &found, &ignored) == STATUS_OK && found)
         file_remove_tree(directory, &ignored);
 }
 
@@ -146,11 +146,12 @@ status run_directory_commit(run_directory *d, error *err)
 
 /* Removes a file of the run that a killed process did not finish. The run is locked, so no other
  * process is writing it. Other temporary files are the user's. */
-static void remove_unfinished(void *context, const char *name, const char *path)
+static status remove_unfinished(void *context, const char *name, const char *path, error *err)
 {
-    (void)context;
+    (void)context, (void)err;
     if (file_is_unfinished(name))
         unlink(path);
+    return STATUS_OK;
 }
 
 /* Metrics go to a file that is there, so a directory that may not be written would be noticed only
@@ -171,8 +172,7 @@ status run_directory_open(run_directory *d, const char *path, error *err)
     TRY(got_memory(d->path, err, path));
     TRY(file_lock(path, &d->lock, err));
     TRY(check_writable(path, err));
-    file_each(path, remove_unfinished, NULL);
-    return STATUS_OK;
+    return file_each(path, remove_unfinished, NULL, err);
 }
 
 bool run_directory_is_there(const run_directory *d)
@@ -189,21 +189,20 @@ typedef struct removal {
     error *err;
 } removal;
 
-static void remove_entry(void *context, const char *name, const char *path)
+static status remove_entry(void *context, const char *name, const char *path, error *err)
 {
-    removal *r = context;
     struct stat info;
-    if (r->result != STATUS_OK || strcmp(name, kept_to_the_last) == 0)
-        return;
+    (void)context;
+    if (strcmp(name, kept_to_the_last) == 0)
+        return STATUS_OK;
     if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode))
-        r->result = file_remove_tree(path, r->err);
-    else if (unlink(path) != 0)
-        r->result = file_error(r->err, path, "cannot be removed");
+        return file_remove_tree(path, err);
+    return unlink(path) == 0 ? STATUS_OK : file_error(err, path, "cannot be removed");
 }
 
 static void remove_all(removal *r, const char *directory)
 {
-    file_each(directory, remove_entry, r);
+    r->result = file_each(directory, remove_entry, NULL, r->err);
     if (r->result == STATUS_OK)
         r->result = file_remove_tree(directory, r->err);
     if (r->result != STATUS_OK)
