@@ -15,6 +15,6 @@ status record_metrics(run_store *store, int64_t run, const char *path, error *er
 
 /* Records the run in the store beside it, which is created if it does not exist. An older record of
  * the same run keeps what the directory does not have any more; one of another run that has the
- * name gets another name (run_rename.h). *path is the path of the store, which the caller frees; NULL after a failure.
- * STATUS_FAILED if a process is training the run. */
+ * name gets another name (run_rename.h). *path is the path of the store, which the caller frees;
+ * NULL after a failure. STATUS_FAILED if a process is training the run. */
 status record_run(const char *run, const database_note *note, char **path, error *err);

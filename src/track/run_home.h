@@ -5,8 +5,8 @@
 
 #include "track/run_store.h"
 
-/* Whether the record has the newest event file of the directory that any record has. A copy of a run
- * shares older ones with it. */
+/* Whether the record has the newest event file of the directory that any record has. A copy of a
+ * run shares older ones with it. */
 status run_home_has_events(run_store *store, int64_t run, const char *directory, bool *has,
                            error *err);
 /* Whether the directory certainly holds another run: it has neither those event files, which may
