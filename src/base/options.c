@@ -100,6 +100,13 @@ const option_row *options_find(const option_row *rows, const char *name)
     return NULL;
 }
 
+void options_key(const char *name, char key[OPTION_KEY_BYTES])
+{
+    snprintf(key, OPTION_KEY_BYTES, "%s", name);
+    for (char *at = key; *at; at++)
+        *at = *at == '-' ? '_' : *at;
+}
+
 static status unknown_option(const command_line *line, const char *argument, error *err)
 {
     int length = (int)strcspn(argument, "=");

@@ -132,6 +132,9 @@ bool options_same_name(const char *a, const char *b);
 /* The row of an option by name or alias, without dashes. The name ends at '=' or at the end of the
  * text. NULL if there is none. */
 const option_row *options_find(const option_row *rows, const char *name);
+/* The JSON key of an option: its name with '_' for '-'. */
+enum { OPTION_KEY_BYTES = 64 };
+void options_key(const char *name, char key[OPTION_KEY_BYTES]);
 /* Sets a row's value from text, as the command line does; a flag's text is "true" or "false". A
  * string option stores the pointer `text` itself. */
 status options_set(const option_row *row, void *values, const char *text, error *err);

@@ -51,22 +51,14 @@ static bool agrees(const json_t *value, const char *text)
     return is_seed(text, &mine) && is_seed(word, &other) && mine == other;
 }
 
-/* The key of an option in config.json: '_' stands for '-'. */
-static char *key_of(const char *option)
+/* Takes over the text. */
+static status compare(const sweep_parameter *p, const json_t *config, char *text, char **why,
+                      error *err)
 {
-    char *key = strdup(option);
-    for (char *at = key; at && *at; at++)
-        *at = *at == '-' ? '_' : *at;
-    return key;
-}
-
-/* Takes over the text and the key. */
-static status compare(const sweep_parameter *p, const json_t *config, char *text, char *key,
-                      char **why, error *err)
-{
-    char *there = NULL;
+    char *there = NULL, key[OPTION_KEY_BYTES];
     status result;
-    TRY_OR_DONE(got_memory(text && key, err, "a trial"));
+    TRY_OR_DONE(got_memory(text, err, "a trial"));
+    options_key(p->option, key);
     json_t *value = json_object_get(config, key);
     if (!value || is_resolved(p->option) || agrees(value, text))
         goto done;
@@ -78,7 +70,6 @@ static status compare(const sweep_parameter *p, const json_t *config, char *text
     result = got_memory(*why, err, "a trial");
 done:
     free(there);
-    free(key);
     free(text);
     return result;
 }
@@ -89,7 +80,7 @@ status trial_match(const sweep_file *file, const double *places, const json_t *c
     *why = NULL;
     for (size_t i = 0; i < file->parameter_count && !*why; i++) {
         const sweep_parameter *p = &file->parameters[i];
-        TRY(compare(p, config, sweep_parameter_text(p, places[i]), key_of(p->option), why, err));
+        TRY(compare(p, config, sweep_parameter_text(p, places[i]), why, err));
     }
     return STATUS_OK;
 }

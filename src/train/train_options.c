@@ -274,14 +274,6 @@ const train_idle train_idle_options[] = {
 
 /* ---- config.json ---- */
 
-/* The JSON key of an option: its name with '_' for '-'. */
-static void key_of(const option_row *row, char key[64])
-{
-    snprintf(key, 64, "%s", row->name);
-    for (char *at = key; *at; at++)
-        *at = *at == '-' ? '_' : *at;
-}
-
 static const void *value_of(const option_row *row, const train_options *options)
 {
     return (const char *)options + row->at;
@@ -330,14 +322,14 @@ status config_check(const train_options *options, error *err)
 
 status config_write(const char *path, const train_options *options, error *err)
 {
-    char key[64];
+    char key[OPTION_KEY_BYTES];
     TRY(config_check(options, err));
     json_watch();
     json_t *root = json_object();
     for (const option_row *row = train_rows; row->name; row++) {
         if (row->transient)
             continue;
-        key_of(row, key);
+        options_key(row->name, key);
         root = object_put(root, key, to_json(row, options));
     }
     return json_write(path, root, JSON_INDENT(INDENT), err);
