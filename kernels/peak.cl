@@ -1,34 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
-// Measures the device's peaks, with chains of multiply-adds that never leave the registers and with
-// a copy. `hcnn-cl bench` prints the share of these peaks that each layer reaches. src/ops/peak.c
-// sets CHAINS.
+// Measures the device's peaks: with products whose factors and sums stay in registers or the first
+// cache, and with a copy. `hcnn-cl bench` prints the share of these peaks that each layer reaches.
+// src/ops/peak.c sets CHAINS and ROWS.
 
-// Each work-item starts all CHAINS chains with sums[item], applies chain = chain * factor + addend
-// `steps` times, and stores the sum of the chains. With factor 1 and addend 0 the result is CHAINS
-// * the start value, which the test checks.
-kernel void peak_multiply(global float *sums, uint items, int steps, float factor, float addend)
+#include "matrix_unit.cl"
+
+// A lane whose steps all have this value.
+INLINE lane lane_of(float value)
+{
+#if STEPS == 2
+    const uint upper = as_uint(value) >> 16;
+    return upper | upper << 16;
+#else
+    return value;
+#endif
+}
+
+INLINE float lowest_of(const float *values, int count)
+{
+    float lowest = values[0];
+    for (int i = 1; i < count; i++)
+        lowest = min(lowest, values[i]);
+    return lowest;
+}
+
+// Each work-item starts all of its sums with sums[item] and, `steps` times, adds LANES * STEPS
+// products factor * factor to each. It stores the lowest sum, so that all have to be right.
+// kernels/matrix_unit.cl's unit multiplies: ROWS x (2 * VEC) sums if it has tiles, otherwise CHAINS
+// vectors.
+kernel void peak_multiply(global float *sums, uint items, int steps, float factor)
 {
     if (get_global_id(0) >= items)
         return;
+    const float start = sums[get_global_id(0)];
+#ifdef UNIT_TILES
+    float total[ROWS * 2 * VEC];
+    lane rows[ROWS * LANES], columns[LANES * 2 * VEC];
+    for (int i = 0; i < ROWS * 2 * VEC; i++)
+        total[i] = start;
+    for (int i = 0; i < ROWS * LANES; i++)
+        rows[i] = lane_of(factor);
+    for (int i = 0; i < LANES * 2 * VEC; i++)
+        columns[i] = lane_of(factor);
+    sum_tiles t;
+    begin_tiles();
+    load_sums(&t, total, 2 * VEC);
+    for (int step = 0; step < steps; step++)
+        add_to_sums(&t, (ulong)rows, LANES, (ulong)columns, LANES, 0, 0);
+    store_sums(&t, total, 2 * VEC);
+    end_tiles();
+    sums[get_global_id(0)] = lowest_of(total, ROWS * 2 * VEC);
+#else
+    // The starts differ, so that no compiler takes the chains for one.
     vec chain[CHAINS];
 #pragma unroll
     for (int i = 0; i < CHAINS; i++)
-        chain[i] = (vec)(sums[get_global_id(0)]);
+        chain[i] = (vec)(start + i);
+    const lane row = lane_of(factor);
+    const lanes column = (lanes)(row);
     for (int step = 0; step < steps; step++) {
 #pragma unroll
         for (int i = 0; i < CHAINS; i++)
-            chain[i] = fma(chain[i], (vec)(factor), (vec)(addend));
+            chain[i] = multiply_add(row, column, chain[i]);
     }
-    vec total = (vec)(0.0f);
+    float total[CHAINS * VEC];
 #pragma unroll
     for (int i = 0; i < CHAINS; i++)
-        total += chain[i];
-    float lanes[VEC];
-    vec_store(total, lanes);
-    float lowest = lanes[0];
-    for (int i = 1; i < VEC; i++)
-        lowest = min(lowest, lanes[i]);
-    sums[get_global_id(0)] = lowest;
+        vec_store(chain[i] - i, total + i * VEC);
+    sums[get_global_id(0)] = lowest_of(total, CHAINS * VEC);
+#endif
 }
 
 // One work-item copies VEC floats; count is a multiple of VEC.

@@ -286,7 +286,7 @@ static void test_bound(void **state)
     size_t most = 0;
     device *dev = support_open_another(*state);
     CHECK_OK(buffer_create(dev, ITEMS * sizeof(float), &sums, &err));
-    CHECK_OK(peak_multiply(dev, sums, ITEMS, STEPS, 1, 0, &err)); /* builds */
+    CHECK_OK(peak_multiply(dev, sums, ITEMS, STEPS, 1, &err)); /* builds */
     CHECK_OK(device_finish(dev, &err));
     /* The best round, and later a bound far above the 32 kernels expected, because the pace varies
      * on a busy machine. */
@@ -294,14 +294,14 @@ static void test_bound(void **state)
     for (int round = 0; round < ROUNDS; round++) {
         const double start = clock_now();
         for (int i = 0; i < FLIGHT_LEAST; i++)
-            CHECK_OK(peak_multiply(dev, sums, ITEMS, STEPS, 1, 0, &err));
+            CHECK_OK(peak_multiply(dev, sums, ITEMS, STEPS, 1, &err));
         CHECK_OK(device_finish(dev, &err));
         const double mean = (clock_now() - start) / FLIGHT_LEAST;
         each = mean < each ? mean : each;
     }
     dev->most_queued = 2 * FLIGHT_LEAST * each;
     for (int i = 0; i < KERNELS; i++) {
-        CHECK_OK(peak_multiply(dev, sums, ITEMS, STEPS, 1, 0, &err));
+        CHECK_OK(peak_multiply(dev, sums, ITEMS, STEPS, 1, &err));
         most = flight_count(dev) > most ? flight_count(dev) : most;
     }
     print_message("# %.1f ms a kernel, at most %zu queued\n", 1e3 * each, most);

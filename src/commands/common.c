@@ -161,18 +161,18 @@ command_network command_network_defaults(void)
 
 json_t *command_network_to_json(const network_options *n, const device *dev, const peak *limits)
 {
-    return json_pack("{s:o, s:s, s:s, s:i, s:i, s:b, s:f}", "device", text_to_json(dev->info.name),
-                     "backbone", n->backbone, "precision",
+    return json_pack("{s:o, s:s, s:s, s:i, s:i, s:b, s:f, s:s}", "device",
+                     text_to_json(dev->info.name), "backbone", n->backbone, "precision",
                      word_list_at(&precision_words, dev->precision), "image_size", n->image_size,
                      "batch_size", n->batch_size, "only_fine", n->only_fine, "peak_gflops",
-                     limits->flops * 1e-9);
+                     limits->flops * 1e-9, "peak_unit", limits->unit);
 }
 
 void command_print_network(const network_options *n, const device *dev, const peak *limits,
                            bool copies)
 {
     terminal_print(stdout, "device     %s, %u units\n", dev->info.name, dev->info.compute_units);
-    printf("peak       %.0f GFLOP/s", limits->flops * 1e-9);
+    printf("peak       %.0f GFLOP/s by %s", limits->flops * 1e-9, limits->unit);
     if (copies)
         printf(", %.1f GB/s copied", limits->bytes_second * 1e-9);
     printf("\nnetwork    %s%s, %s stem, %dx%d, batches of %d, %s\n", n->backbone,

@@ -5,7 +5,9 @@
 #include "device/device.h"
 
 typedef struct peak {
-    double flops;        /* single-precision operations per second; a multiply-add counts as two */
+    const char *unit;    /* that multiplied: the one of the device's precision, as in
+                            device/matrix_unit.h; on GPUs always that of floats */
+    double flops;        /* its operations per second; a multiply-add counts as two */
     double bytes_second; /* bytes per second, read plus written, of a copy of more memory than the
                             caches hold */
 } peak;
@@ -19,6 +21,5 @@ status peak_measure_again(device *dev, peak *measured, error *err);
 
 /* The kernels by themselves, for the test: sums[items] as in kernels/peak.cl; a copy of `count`
  * floats, a multiple of dev->vec. */
-status peak_multiply(device *dev, cl_mem sums, size_t items, int steps, float factor, float addend,
-                     error *err);
+status peak_multiply(device *dev, cl_mem sums, size_t items, int steps, float factor, error *err);
 status peak_copy(device *dev, cl_mem from, cl_mem to, size_t count, error *err);
