@@ -5,9 +5,12 @@
 #include "config.h"
 #include "mpi/mpi_ranks.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct command {
     const char *name;
@@ -118,8 +121,28 @@ static int run(const struct command *c, int argc, char **argv)
     return command_fail(&err, STATUS_USAGE);
 }
 
+/* Opens those of standard input, output and error that are closed. Otherwise the next file that a
+ * command opens would get such a number, and with it what is printed. They are opened the wrong way
+ * round, so that reading and printing fail as before. */
+static bool fill_standard_streams(void)
+{
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
+        if (fcntl(stream, F_GETFD) < 0 &&
+            open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY) != stream)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!fill_standard_streams()) {
+        error err;
+        error_set(&err, STATUS_FAILED,
+                  "/dev/null cannot be opened in place of a standard stream that is closed: %s; "
+                  "start the program with all three open",
+                  strerror(errno));
+        return command_fail(&err, STATUS_FAILED);
+    }
     signal(SIGXFSZ, SIG_IGN); /* so that a write beyond `ulimit -f` fails and is reported */
     if (argc < 2) {
         print_usage(stderr);

@@ -50,7 +50,8 @@ changed good/whole/last.safetensors changed-run/last.safetensors
 mismatch='last.safetensors: its checksum does not match: it was changed or damaged after it was written; .*best.safetensors'
 check_run "a changed checkpoint is refused by eval" 1 "$mismatch" \
     eval --checkpoint changed-run/last.safetensors
-check_run "... by train --resume" 1 "$mismatch" train --resume changed-run --epochs 2
+check_run "... by train --resume, which blames no option" 1 "^hcnn-cl: changed-run/$mismatch" \
+    train --resume changed-run --epochs 2
 check_run "... by train --weights" 1 "$mismatch" \
     train $tiny --weights changed-run/last.safetensors --max-steps 1 --run none
 check_run "... by export" 1 "$mismatch" export changed-run/last.safetensors -o none.safetensors
@@ -62,6 +63,20 @@ cp good/whole/last.safetensors changed-run/
 changed good/whole/optimizer-30.safetensors changed-run/optimizer-30.safetensors
 check_run "a changed state of the optimizer is refused" 1 'optimizer-30.safetensors: its checksum does not match' \
     train --resume changed-run --epochs 2
+rm changed-run/optimizer-30.safetensors
+check_run "a missing one, too" 1 \
+    'optimizer-30.safetensors: .*; the run needs it: .* --weights changed-run/last.safetensors$' \
+    train --resume changed-run --epochs 2
+
+# ---- Closed streams ----
+
+# A file that is opened next must not get their numbers.
+only_json() {
+    ! grep -v '^{.*}$' closed/metrics.jsonl
+}
+"$program" train $tiny --epochs 1 --run closed <&- >&- 2>&-
+check "with closed streams the metrics are only JSON" only_json
+check_run "... and the run is resumed" 0 'whole test +loss' train --resume closed --epochs 2
 
 # ---- A directory that gets another name ----
 
@@ -207,7 +222,7 @@ no_evaluation "too large" 'has 40000000 bytes; at most 33554432 are expected'
 full='No space left on device; make room there'
 if [ "$HCNN_TEST_MOUNTS" = yes ] && mkdir disk && disk 600k; then
     check_run "a disk that fills while a checkpoint is written" 1 \
-        "safetensors: cannot be written: $full; after that, .*train --resume disk/run\` continues" \
+        "safetensors: cannot be written: $full; once that is solved, .*train --resume disk/run\` continues" \
         train $tiny --momentum 0.9 --epochs 1 --checkpoint-every 1 --run disk/run
     check "... no temporary file is left" nothing_temporary disk
     check_run "... the last checkpoint is good" 0 '^400 images' \
@@ -217,7 +232,7 @@ if [ "$HCNN_TEST_MOUNTS" = yes ] && mkdir disk && disk 600k; then
     check "... and ends bit-identical" same_tensors good/whole/last.safetensors disk/run/last.safetensors
 
     disk 4k
-    check_run "a disk that fills with metrics" 1 "metrics: cannot be written: $full; after that, " \
+    check_run "a disk that fills with metrics" 1 "metrics: cannot be written: $full; once that is solved, " \
         train $tiny --momentum 0.9 --epochs 2 --metrics disk/metrics --run metered
     mount -o remount,size=1m disk
     check_run "... with room that run is resumed, too" 0 'whole test +loss' train --resume metered

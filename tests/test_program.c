@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -230,6 +231,31 @@ static void test_second_try(void **state)
     assert_int_equal(failures, 0);
 }
 
+/* A compiler that lacks memory names no error. */
+static void test_little_memory(void **state)
+{
+    fixture *f = *state;
+    struct rlimit before, most;
+    error err;
+    cl_program program;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    most = before;
+    if (most.rlim_cur == RLIM_INFINITY)
+        most.rlim_cur = (rlim_t)1 << 46;
+    assert_int_equal(setrlimit(RLIMIT_AS, &most), 0);
+    log_text = "line 1: a warning only\n";
+    failures = 2;
+    CHECK_FAILS(STATUS_FAILED, "lack of memory: the process may use ",
+                program_build(f->dev, "starved", source, "-DSTARVED", &program, &err));
+    log_text = "line 1: error: no\n";
+    failures = 2;
+    CHECK_FAILS(STATUS_FAILED, "kernels/wrong.cl does not build",
+                program_build(f->dev, "wrong", source, "-DWRONG", &program, &err));
+    assert_null(strstr(err.message, "memory"));
+    log_text = NULL;
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+}
+
 /* Builds a program that fails with a log whose only error is in its middle. */
 static error fail_with_long_log(fixture *f, const char *options)
 {
@@ -404,8 +430,9 @@ int main(void)
         cmocka_unit_test(test_no_cache_directory), cmocka_unit_test(test_build_failure),
         cmocka_unit_test(test_unknown_kernel),     cmocka_unit_test(test_launch_reports),
         cmocka_unit_test(test_variants),           cmocka_unit_test(test_second_try),
-        cmocka_unit_test(test_long_log),           cmocka_unit_test(test_log_without_file),
-        cmocka_unit_test(test_small_files),        cmocka_unit_test(test_no_warnings),
+        cmocka_unit_test(test_little_memory),      cmocka_unit_test(test_long_log),
+        cmocka_unit_test(test_log_without_file),   cmocka_unit_test(test_small_files),
+        cmocka_unit_test(test_no_warnings),
     };
     return cmocka_run_group_tests_name("program", tests, program_setup, program_teardown);
 }

@@ -139,6 +139,17 @@ static void expect_placed(const char *message, const train_options *o, status be
                             : strncmp(err.message, path, prefix) == 0);
 }
 
+/* The lines come after a message about an option that the caller gave. */
+static void expect_suffixed(const char *message, const train_options *o, const char *lines)
+{
+    error err;
+    char want[ERROR_CAPACITY];
+    error_set(&err, STATUS_USAGE, "%s", message);
+    assert_int_equal(recipe_place_error(o, STATUS_USAGE, &err), STATUS_USAGE);
+    snprintf(want, sizeof want, "%s (%s: %s)", message, path, lines);
+    assert_string_equal(err.message, want);
+}
+
 /* Later errors name the lines of the options that they are about. */
 static void test_later_errors(void **state)
 {
@@ -158,9 +169,10 @@ static void test_later_errors(void **state)
     expect_placed("photos/a.jpg: gone", &o, STATUS_FAILED, STATUS_FAILED, "photos/a.jpg: gone");
     expect_placed("--lr", &o, STATUS_INTERRUPTED, STATUS_INTERRUPTED, "--lr");
     o.origin.lines[options_find(train_rows, "lr") - train_rows] = TRAIN_GIVEN;
-    expect_placed("--min-lr 2 is above --lr", &o, STATUS_USAGE, STATUS_USAGE,
-                  ": line 3: --min-lr 2 is above --lr");
+    expect_suffixed("--min-lr 2 is above --lr", &o, "line 3");
     expect_placed("--lr", &o, STATUS_USAGE, STATUS_USAGE, "--lr");
+    o.data = NULL;
+    expect_placed("see --data", &o, STATUS_USAGE, STATUS_USAGE, "see --data");
     words_free(&r);
 }
 

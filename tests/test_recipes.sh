@@ -58,7 +58,6 @@ expect_late() {
         train --recipe late.yaml --backbone tiny --run bad "$@"
 }
 expect_late 'epochs: 3\nwarmup: 3\n' 1 'line 1, line 2: --warmup 3 leaves no epoch'
-expect_late 'warmup: 3\n' 2 'line 1: --warmup 3 leaves no epoch of --epochs 2' --epochs 2
 expect_late 'fine: 0\ncoarse: 0\n' 1 'line 2, line 1: --coarse 0 and --fine 0 leave nothing'
 expect_late 'lr: 1\nmilestones: [3, 2]\n' 1 "line 2: --milestones: '3,2': expected rising"
 expect_late 'lr: 1\naugment: [flip, flop]\n' 1 "line 2: --augment: unknown 'flop'"
@@ -68,6 +67,10 @@ expect_late 'lr: 1\nfreeze: nothing\n' 1 "line 2: --freeze: no parameter name st
 expect_late 'lr: 1\nweights: gone.pth\n' 1 'line 2: gone.pth: cannot be opened'
 expect_late 'lr: 1\ndata: gone\n' 1 'line 2: gone: does not exist; --data accepts'
 expect_late 'lr: 1\ncrop_boxes: true\n' 1 'line 2: --crop-boxes: the sample has no boxes'
+printf 'warmup: 3\n' >late.yaml
+check_run "an option that contradicts the recipe" 2 \
+    '^hcnn-cl: --warmup 3 leaves no epoch of --epochs 2; .* \(late.yaml: line 1\)$' \
+    train --recipe late.yaml --backbone tiny --run bad --epochs 2
 check "none of these left a run" [ ! -e bad ]
 check_run "a run as a recipe" 1 'first: is a directory; expected original, .* the config.json of a run' \
     train --recipe first --run bad

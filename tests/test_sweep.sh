@@ -324,7 +324,7 @@ refused "a metric that no run logs; the error lists the metrics" 's/loss/val_los
 refused "a value that train refuses" 's/max: 0.1/max: 1e40/' "line 4: 'lr' ranges from .*--lr"
 check_run "an unknown option for the runs" 2 "after --.*--epoch; did you mean --epochs" \
     sweep random.yaml --store refused/runs.db -- $brief --epoch 3
-check_run "... one that the sweep sets" 2 "after --.*--run" \
+check_run "... one that the sweep sets" 2 "after --.*--run: sweep sets this option for each run" \
     sweep random.yaml --store refused/runs.db -- $brief --run x
 check_run "... a value that train refuses" 2 "after --.*--epochs 'many'" \
     sweep random.yaml --store refused/runs.db -- $brief --epochs many

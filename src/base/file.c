@@ -71,7 +71,8 @@ static status open_stream(int descriptor, const char *path, FILE **stream, size_
         *stream = NULL;
         return error_set(err, STATUS_FAILED, "%s: is %s", path,
                          known && S_ISDIR(info.st_mode) ? "a directory; expected a file"
-                                                        : "not a regular file");
+                                                        : "not a regular file; copy what is read "
+                                                          "from it into a file first");
     }
     *size = (size_t)info.st_size;
     return STATUS_OK;
@@ -139,6 +140,8 @@ const char *file_write_advice(int reason)
                "larger files";
     if (reason == EACCES || reason == EPERM || reason == EROFS)
         return "; make its directory writable, or choose another place";
+    if (reason == ENOENT || reason == ENOTDIR)
+        return "; make its directory first, or choose another place";
     return shortage_advice(reason);
 }
 

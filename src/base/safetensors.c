@@ -17,6 +17,7 @@
  */
 enum { LENGTH_BYTES = 8, MAX_HEADER_BYTES = 16 << 20 };
 static const char metadata_key[] = "__metadata__";
+#define DAMAGED "; the file is damaged or not a safetensors file; use a copy of it"
 
 /* ---- The checksum: the file's metadata contains that of the whole file; see json_values.h ---- */
 
@@ -92,9 +93,8 @@ static safetensors_type find_type(const char *name)
 
 static status bad_entry(const safetensors_file *f, const char *name, const char *what, error *err)
 {
-    return error_set(err, STATUS_FAILED,
-                     "%s: tensor '%.200s': %s; the file is damaged or not a safetensors file",
-                     f->base.path, name, what);
+    return error_set(err, STATUS_FAILED, "%s: tensor '%.200s': %s" DAMAGED, f->base.path, name,
+                     what);
 }
 
 static status parse_shape(const safetensors_file *f, tensor_entry *e, const json_t *shape,
@@ -158,9 +158,7 @@ static status check_places(const safetensors_file *f, error *err)
                              err);
     }
     if (end < f->data_bytes)
-        return error_set(err, STATUS_FAILED,
-                         "%s: its last %llu bytes belong to no tensor; the file is damaged or not "
-                         "a safetensors file",
+        return error_set(err, STATUS_FAILED, "%s: its last %llu bytes belong to no tensor" DAMAGED,
                          f->base.path, (unsigned long long)(f->data_bytes - end));
     return STATUS_OK;
 }
@@ -193,8 +191,8 @@ static status read_header(safetensors_file *f, uint64_t size, error *err)
 {
     unsigned char length_bytes[LENGTH_BYTES];
     if (size < LENGTH_BYTES || fread(length_bytes, 1, LENGTH_BYTES, f->base.stream) != LENGTH_BYTES)
-        return error_set(err, STATUS_FAILED, "%s: %llu bytes are too few for a safetensors file",
-                         f->base.path, (unsigned long long)size);
+        return error_set(err, STATUS_FAILED, "%s: %llu bytes are too few" DAMAGED, f->base.path,
+                         (unsigned long long)size);
     uint64_t length = number_of_bytes(length_bytes, LENGTH_BYTES);
     if (length > size - LENGTH_BYTES || length > MAX_HEADER_BYTES)
         return error_set(err, STATUS_FAILED,

@@ -80,6 +80,18 @@ static void show_waiting(void *context, size_t over, size_t begun, size_t most)
 
 /* ---- Starting ---- */
 
+/* The first of the words that is an option of train, but not one of a sweep's runs: --run or
+ * --resume. NULL if none is. */
+static const char *set_by_sweep(const session *s)
+{
+    for (size_t i = 0; i < s->extra.count; i++) {
+        const char *name = text_after(s->extra.texts[i], "--");
+        if (name && options_find(train_rows, name) && !options_find(s->rows, name))
+            return s->extra.texts[i];
+    }
+    return NULL;
+}
+
 /* Checks the options of the runs and fails as train would. It cannot find the errors that train
  * finds only with the device and the data. */
 static status check_words(session *s, error *err)
@@ -96,6 +108,9 @@ static status check_words(session *s, error *err)
     if (result == STATUS_OK && rest.help)
         result =
             error_set(err, STATUS_USAGE, "--help: a run cannot start with this option; remove it");
+    const char *own = set_by_sweep(s);
+    if (result == STATUS_USAGE && own)
+        error_set(err, result, "%s: sweep sets this option for each run by itself; remove it", own);
     if (result == STATUS_OK)
         options_free(&rest);
     else

@@ -126,8 +126,8 @@ static status compare_names(char *const *a, const char *a_name, int a_count, cha
     return STATUS_OK;
 }
 
-status hierarchy_compare(const hierarchy *a, const char *a_name, const hierarchy *b,
-                         const char *b_name, error *err)
+static status compare(const hierarchy *a, const char *a_name, const hierarchy *b,
+                      const char *b_name, error *err)
 {
     TRY(compare_names(a->coarse_names, a_name, a->coarse_count, b->coarse_names, b_name,
                       b->coarse_count, "coarse", err));
@@ -140,6 +140,14 @@ status hierarchy_compare(const hierarchy *a, const char *a_name, const hierarchy
                              a->fine_names[i], a->coarse_names[a->parents[i]], a_name,
                              b->coarse_names[b->parents[i]], b_name);
     return STATUS_OK;
+}
+
+status hierarchy_compare(const hierarchy *a, const char *a_name, const hierarchy *b,
+                         const char *b_name, error *err)
+{
+    status result = compare(a, a_name, b, b_name, err);
+    return result == STATUS_FAILED ? error_suffix(err, result, "; the classes have to be the same")
+                                   : result;
 }
 
 static int by_name(const void *a, const void *b)

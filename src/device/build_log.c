@@ -7,8 +7,10 @@
 #include "device/cache.h"
 #include "device/driver_hints.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* Lines of the log that a message shows, and the bytes of each. */
 enum { MOST_LINES = 8, MOST_LINE_BYTES = 400 };
@@ -70,6 +72,20 @@ static char *first_errors(const char *log)
     return found;
 }
 
+/* What is behind a failure for which the compiler gives no error, if that can be guessed: a
+ * compiler that lacks memory says nothing about it. */
+static void guess_cause(const char *log, char *cause, size_t size)
+{
+    struct rlimit most;
+    *cause = '\0';
+    if ((!log || !strcasestr(log, "error:")) && getrlimit(RLIMIT_AS, &most) == 0 &&
+        most.rlim_cur != RLIM_INFINITY)
+        snprintf(cause, size,
+                 "; the cause may be a lack of memory: the process may use %llu MiB; raise that "
+                 "limit (ulimit -v)",
+                 (unsigned long long)most.rlim_cur >> 20);
+}
+
 status build_log_report(const device *dev, const failed_build *failed, error *err)
 {
     if (failed->code == CL_OUT_OF_HOST_MEMORY)
@@ -80,13 +96,15 @@ status build_log_report(const device *dev, const failed_build *failed, error *er
     char *path = log ? write_log(dev, failed, log) : NULL;
     char *lines = log ? first_errors(log) : NULL;
     const char *code_name = device_error_name(failed->code);
+    char cause[160];
+    guess_cause(log, cause, sizeof cause);
     if (path && lines)
         error_set(err, STATUS_FAILED,
-                  "kernels/%s.cl does not build on %s: %s (%d); the compiler's log is in %s%s",
-                  failed->name, dev->info.name, code_name, failed->code, path, lines);
+                  "kernels/%s.cl does not build on %s: %s (%d)%s; the compiler's log is in %s%s",
+                  failed->name, dev->info.name, code_name, failed->code, cause, path, lines);
     else
-        error_set(err, STATUS_FAILED, "kernels/%s.cl does not build on %s: %s (%d)\n%s",
-                  failed->name, dev->info.name, code_name, failed->code,
+        error_set(err, STATUS_FAILED, "kernels/%s.cl does not build on %s: %s (%d)%s\n%s",
+                  failed->name, dev->info.name, code_name, failed->code, cause,
                   log ? log : "(the driver gives no log)");
     free(lines);
     free(path);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
     APPLICATION = 0x48434e4e, /* "HCNN": SQLite's application_id */
@@ -45,6 +46,16 @@ static const char *advice(const database *db, int code)
     }
 }
 
+/* Why a file that does not exist cannot be opened. SQLite, when it may not create a file, tries to
+ * read it and keeps the reason of that. */
+static int creation_error(const char *path)
+{
+    char *parent = file_parent(path);
+    int reason = parent && access(parent, W_OK | X_OK) != 0 ? errno : ENOENT;
+    free(parent);
+    return reason;
+}
+
 /* errno of the system call that SQLite could not complete; 0: none is known. For a statement that
  * fails when it is run, SQLite 3.40 keeps none, so errno is used if it can have been the reason. */
 static int reason_of(const database *db, int code)
@@ -52,6 +63,8 @@ static int reason_of(const database *db, int code)
     int last = errno, kept = sqlite3_system_errno(db->handle);
     if (code != SQLITE_CANTOPEN && code != SQLITE_IOERR)
         return 0;
+    if (code == SQLITE_CANTOPEN && kept == ENOENT)
+        return creation_error(db->path);
     return kept || !*file_write_advice(last) ? kept : last;
 }
 

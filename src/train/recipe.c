@@ -170,17 +170,19 @@ status recipe_load_run(const char *run, train_options *options, words *kept, err
 /* ---- Errors that are found later ---- */
 
 /* Whether a message is about the option: it has the option's name, or begins with its value, which
- * is then a file. */
+ * is then a file. An option without a value, such as a run's `"weights": null`, is to blame for
+ * nothing. */
 static bool is_about(const char *message, const option_row *row, const train_options *o)
 {
+    bool string = row->kind == OPTION_STRING;
+    const char *value = string ? *(const char *const *)((const char *)o + row->at) : NULL;
+    if (string && !value)
+        return false;
     for (const char *at = message; (at = strstr(at, "--")); at += 2) {
         const char *end = text_after(at + 2, row->name);
         if (end && *end != '-' && !isalnum((unsigned char)*end))
             return true;
     }
-    if (row->kind != OPTION_STRING)
-        return false;
-    const char *value = *(const char *const *)((const char *)o + row->at);
     const char *end = value ? text_after(message, value) : NULL;
     return end && *end == ':';
 }
@@ -201,7 +203,9 @@ status recipe_place_error(const train_options *o, status result, error *err)
             used += (size_t)snprintf(lines + used, sizeof lines - used, "%sline %d",
                                      used ? ", " : "", line);
     }
-    return used ? error_prefix(err, given ? result : STATUS_FAILED, "%s: %s", o->origin.recipe,
-                               lines)
-                : result;
+    if (!used)
+        return result;
+    if (given)
+        return error_suffix(err, result, " (%s: %s)", o->origin.recipe, lines);
+    return error_prefix(err, STATUS_FAILED, "%s: %s", o->origin.recipe, lines);
 }

@@ -17,6 +17,7 @@ status recipe_load(const char *name, train_options *options, words *kept, error 
  * because that was for one start only. */
 status recipe_load_run(const char *run, train_options *options, words *kept, error *err);
 /* For an error that is found after the recipe was read, such as options that contradict each other:
- * if it names options that the recipe set, puts the recipe and their lines before the message.
- * Returns STATUS_FAILED if the caller gave none of the options named, else `result`. */
+ * if it names options that the recipe set, puts the recipe and their lines before the message, and
+ * returns STATUS_FAILED. If it also names one that the caller gave, they come after the message in
+ * parentheses, and `result` is returned. */
 status recipe_place_error(const train_options *options, status result, error *err);

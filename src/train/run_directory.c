@@ -206,7 +206,7 @@ static void remove_all(removal *r, const char *directory)
     if (r->result == STATUS_OK)
         r->result = file_remove_tree(directory, r->err);
     if (r->result != STATUS_OK)
-        error_suffix(r->err, r->result, "; after that, the same command removes the rest");
+        error_suffix(r->err, r->result, "; once that is solved, the same command removes the rest");
 }
 
 /* Removes what an earlier removal left. */

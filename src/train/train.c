@@ -149,7 +149,9 @@ static status advise(const trainer *t, status result, error *err)
                             "; if it still exists, `hcnn-cl train --resume` with its new name "
                             "continues from its last checkpoint");
     return error_suffix(
-        err, result, "; after that, `hcnn-cl train --resume %s` continues from the last checkpoint",
+        err, result,
+        "; once that is solved, `hcnn-cl train --resume %s` continues from the last "
+        "checkpoint",
         t->files.run.path);
 }
 

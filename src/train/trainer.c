@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sets up, resumes, measures and closes a run; see trainer.h. */
 #include "train/trainer.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "measure/evaluate.h"
 #include "ranks/replicas.h"
@@ -214,6 +215,10 @@ static status load_solver(trainer *t, const char *last, const char *name, error 
     char *path = text_format("%s/%s", t->files.run.path, name);
     TRY(got_memory(path, err, name));
     status result = state_file_load(solver_state(t->model.solve), t->model.dev, path, err);
+    if (result == STATUS_FAILED && !file_may_exist(path))
+        error_suffix(err, result,
+                     "; the run needs it: restore a copy, or start a new run with --weights %s",
+                     last);
     free(path);
     return result;
 }
