@@ -5,7 +5,7 @@
 
 #include "matrix_unit.cl"
 
-// A lane whose steps all have this value.
+// A lane whose steps all have this value, which has to be exact in the unit's type.
 INLINE lane lane_of(float value)
 {
 #if STEPS == 2
@@ -16,16 +16,17 @@ INLINE lane lane_of(float value)
 #endif
 }
 
-INLINE float lowest_of(const float *values, int count)
+// The value of all; NaN if they differ.
+INLINE float common_value(const float *values, int count)
 {
-    float lowest = values[0];
+    bool same = true;
     for (int i = 1; i < count; i++)
-        lowest = min(lowest, values[i]);
-    return lowest;
+        same &= values[i] == values[0];
+    return same ? values[0] : NAN;
 }
 
 // Each work-item starts all of its sums with sums[item] and, `steps` times, adds LANES * STEPS
-// products factor * factor to each. It stores the lowest sum, so that all have to be right.
+// products factor * factor to each. It stores their value, or NaN if they differ.
 // kernels/matrix_unit.cl's unit multiplies: ROWS x (2 * VEC) sums if it has tiles, otherwise CHAINS
 // vectors.
 kernel void peak_multiply(global float *sums, uint items, int steps, float factor)
@@ -49,7 +50,7 @@ kernel void peak_multiply(global float *sums, uint items, int steps, float facto
         add_to_sums(&t, (ulong)rows, LANES, (ulong)columns, LANES, 0, 0);
     store_sums(&t, total, 2 * VEC);
     end_tiles();
-    sums[get_global_id(0)] = lowest_of(total, ROWS * 2 * VEC);
+    sums[get_global_id(0)] = common_value(total, ROWS * 2 * VEC);
 #else
     // The starts differ, so that no compiler takes the chains for one.
     vec chain[CHAINS];
@@ -67,7 +68,7 @@ kernel void peak_multiply(global float *sums, uint items, int steps, float facto
 #pragma unroll
     for (int i = 0; i < CHAINS; i++)
         vec_store(chain[i] - i, total + i * VEC);
-    sums[get_global_id(0)] = lowest_of(total, CHAINS * VEC);
+    sums[get_global_id(0)] = common_value(total, CHAINS * VEC);
 #endif
 }
 

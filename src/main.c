@@ -123,7 +123,7 @@ static int run(const struct command *c, int argc, char **argv)
 
 /* Opens those of standard input, output and error that are closed. Otherwise the next file that a
  * command opens would get such a number, and with it what is printed. They are opened the wrong way
- * round, so that reading and printing fail as before. */
+ * round, so that reading and printing still fail. */
 static bool fill_standard_streams(void)
 {
     for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)

@@ -18,7 +18,7 @@ above_zero() {
 
 check_run "a table" 0 '^training +[0-9.]+ images/s' bench $quick
 check "... with inference" grep -q '^inference  *[0-9.]* images/s' "$scratch/out"
-check "... and the peak" grep -Eq '^peak +[0-9]+ GFLOP/s' "$scratch/out"
+check "... and the peak" grep -Eq '^peak +[0-9]+ GFLOP/s by fp32 FMA, ' "$scratch/out"
 check "... without layers" sh -c "! grep -q LAYER '$scratch/out'"
 
 check_run "JSON" 0 '^\{"device":' bench $quick --json
@@ -26,6 +26,7 @@ for key in train_images_per_second infer_images_per_second peak_gflops copy_giga
     train_first_step_seconds infer_first_step_seconds train_bytes infer_bytes; do
     check "... $key" above_zero "$key"
 done
+check "... the unit of the peak" grep -q '"peak_unit":"fp32 FMA"' "$scratch/out"
 
 check_run "half precision" 0 '"precision":"fp16"' bench $quick --json --precision fp16
 check_run "bfloat16" 0 '"precision":"bf16"' bench $quick --json --precision bf16

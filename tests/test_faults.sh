@@ -59,6 +59,9 @@ check_run "... by import" 1 "$mismatch" import changed-run/last.safetensors -o n
 check "... and no file is left" [ ! -e none ] && [ ! -e none.safetensors ]
 check_run "the remedy in the message works" 0 'after step 1,' \
     train $tiny --weights changed-run/best.safetensors --max-steps 1 --run again
+changed again/last.safetensors damaged && mv damaged again/last.safetensors
+check_run "... and a run that began with --weights is not blamed for them" 1 \
+    '^hcnn-cl: again/last.safetensors: its checksum does not match' train --resume again
 cp good/whole/last.safetensors changed-run/
 changed good/whole/optimizer-30.safetensors changed-run/optimizer-30.safetensors
 check_run "a changed state of the optimizer is refused" 1 'optimizer-30.safetensors: its checksum does not match' \
@@ -66,6 +69,10 @@ check_run "a changed state of the optimizer is refused" 1 'optimizer-30.safetens
 rm changed-run/optimizer-30.safetensors
 check_run "a missing one, too" 1 \
     'optimizer-30.safetensors: .*; the run needs it: .* --weights changed-run/last.safetensors$' \
+    train --resume changed-run --epochs 2
+rm changed-run/last.safetensors
+check_run "... and a missing checkpoint" 1 \
+    'last.safetensors: .*; the run needs it: .* --weights changed-run/best.safetensors$' \
     train --resume changed-run --epochs 2
 
 # ---- Closed streams ----

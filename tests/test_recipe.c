@@ -171,8 +171,7 @@ static void test_later_errors(void **state)
     o.origin.lines[options_find(train_rows, "lr") - train_rows] = TRAIN_GIVEN;
     expect_suffixed("--min-lr 2 is above --lr", &o, "line 3");
     expect_placed("--lr", &o, STATUS_USAGE, STATUS_USAGE, "--lr");
-    o.data = NULL;
-    expect_placed("see --data", &o, STATUS_USAGE, STATUS_USAGE, "see --data");
+    expect_placed("bad; see --data", &o, STATUS_USAGE, STATUS_USAGE, "bad; see --data");
     words_free(&r);
 }
 

@@ -58,6 +58,15 @@ static FILE *to_stream(int descriptor, const char *mode)
     return stream;
 }
 
+/* What stands in the place of a file, and the remedy if there is one. */
+static const char *kind_of(mode_t mode)
+{
+    if (S_ISDIR(mode))
+        return "a directory; expected a file";
+    return S_ISFIFO(mode) ? "not a regular file but a pipe; copy what comes out of it into a file"
+                          : "not a regular file";
+}
+
 /* Takes over the descriptor. */
 static status open_stream(int descriptor, const char *path, FILE **stream, size_t *size, error *err)
 {
@@ -67,12 +76,13 @@ static status open_stream(int descriptor, const char *path, FILE **stream, size_
         return file_error(err, path, "cannot be opened");
     bool known = fstat(fileno(*stream), &info) == 0;
     if (!known || !S_ISREG(info.st_mode)) {
+        if (!known)
+            file_error(err, path, "cannot be opened");
+        else
+            error_set(err, STATUS_FAILED, "%s: is %s", path, kind_of(info.st_mode));
         fclose(*stream);
         *stream = NULL;
-        return error_set(err, STATUS_FAILED, "%s: is %s", path,
-                         known && S_ISDIR(info.st_mode) ? "a directory; expected a file"
-                                                        : "not a regular file; copy what is read "
-                                                          "from it into a file first");
+        return STATUS_FAILED;
     }
     *size = (size_t)info.st_size;
     return STATUS_OK;
@@ -140,15 +150,21 @@ const char *file_write_advice(int reason)
                "larger files";
     if (reason == EACCES || reason == EPERM || reason == EROFS)
         return "; make its directory writable, or choose another place";
-    if (reason == ENOENT || reason == ENOTDIR)
-        return "; make its directory first, or choose another place";
     return shortage_advice(reason);
 }
 
 status file_write_error(error *err, const char *path, int reason)
 {
-    return error_set(err, STATUS_FAILED, "%s: cannot be written: %s%s", path, strerror(reason),
-                     file_write_advice(reason));
+    char *parent = reason == ENOENT ? file_parent(path) : NULL;
+    const char *what = strerror(reason);
+    if (reason == ENOTDIR)
+        what = "a part of this path is a file, not a directory";
+    else if (parent && !file_exists(parent))
+        what = "its directory does not exist";
+    error_set(err, STATUS_FAILED, "%s: cannot be written: %s%s", path, what,
+              file_write_advice(reason));
+    free(parent);
+    return STATUS_FAILED;
 }
 
 /* Without this check the final rename would replace a device with a file if the program runs as

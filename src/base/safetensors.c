@@ -17,7 +17,7 @@
  */
 enum { LENGTH_BYTES = 8, MAX_HEADER_BYTES = 16 << 20 };
 static const char metadata_key[] = "__metadata__";
-#define DAMAGED "; the file is damaged or not a safetensors file; use a copy of it"
+#define DAMAGED "; the file is damaged or not a safetensors file; restore it or choose another"
 
 /* ---- The checksum: the file's metadata contains that of the whole file; see json_values.h ---- */
 
@@ -197,7 +197,8 @@ static status read_header(safetensors_file *f, uint64_t size, error *err)
     if (length > size - LENGTH_BYTES || length > MAX_HEADER_BYTES)
         return error_set(err, STATUS_FAILED,
                          "%s: is cut short, or neither a safetensors file nor one that PyTorch "
-                         "saved: the length of its header claims %llu bytes of a file of %llu",
+                         "saved: the length of its header claims %llu bytes of a file of %llu; "
+                         "restore it or choose another",
                          f->base.path, (unsigned long long)length, (unsigned long long)size);
     f->data_start = LENGTH_BYTES + length;
     f->data_bytes = size - f->data_start;
@@ -211,8 +212,7 @@ static status read_header(safetensors_file *f, uint64_t size, error *err)
                                &fault, err));
     if (!json_is_object(f->header))
         result = error_set(err, STATUS_FAILED,
-                           "%s: its header is not a JSON object (byte %d: %s); the file is damaged "
-                           "or not a safetensors file",
+                           "%s: its header is not a JSON object (byte %d: %s)" DAMAGED,
                            f->base.path, f->header ? 0 : fault.position + LENGTH_BYTES,
                            f->header ? "another JSON value" : fault.text);
     size_t found = json_find_checksum(text, length);

@@ -279,7 +279,7 @@ static const option_row rows[] = {
 static const command_line line = {
     .usage = "bench [OPTION]...",
     .summary = "Measures training and inference on synthetic images, in images per second, and the "
-               "peak of the device.",
+               "peak of the unit that multiplies in the precision.",
     .example = "hcnn-cl bench --image-size 224 --batch-size 8 --layers",
     .rows = rows,
 };

@@ -78,13 +78,11 @@ static status unreadable(const char *path, const unsigned char *data, size_t siz
         return undecodable(path, "this PNG is damaged or of an unsupported kind", err);
     if (jpeg_begins(data, size))
         return undecodable(path, "this JPEG is damaged or of an unsupported kind", err);
+    if (size == 0)
+        return undecodable(path, "it is empty", err);
     return error_set(err, STATUS_FAILED,
-                     "%s: cannot be decoded as JPEG, PNG or BMP: %s; save it as one of these, or "
-                     "remove it",
-                     path,
-                     size == 0 ? "is empty"
-                     : reason  ? reason
-                               : "unknown format");
+                     "%s: cannot be decoded as JPEG, PNG or BMP: %s; save it as one of these", path,
+                     reason ? reason : "unknown format");
 }
 
 static status check_size(const char *path, int width, int height, error *err)

@@ -72,14 +72,15 @@ static char *first_errors(const char *log)
     return found;
 }
 
-/* What is behind a failure for which the compiler gives no error, if that can be guessed: a
- * compiler that lacks memory says nothing about it. */
-static void guess_cause(const char *log, char *cause, size_t size)
+/* What is behind a failure for which the compiler gives no error, if that can be guessed: PoCL's
+ * says nothing if it lacks memory, of which it takes several hundred megabytes. */
+static void guess_cause(const failed_build *failed, const char *log, char *cause, size_t size)
 {
+    enum { PLENTY = 4096 }; /* MiB */
     struct rlimit most;
     *cause = '\0';
-    if ((!log || !strcasestr(log, "error:")) && getrlimit(RLIMIT_AS, &most) == 0 &&
-        most.rlim_cur != RLIM_INFINITY)
+    if (failed->code == CL_BUILD_PROGRAM_FAILURE && (!log || !strcasestr(log, "error:")) &&
+        getrlimit(RLIMIT_AS, &most) == 0 && most.rlim_cur >> 20 < PLENTY)
         snprintf(cause, size,
                  "; the cause may be a lack of memory: the process may use %llu MiB; raise that "
                  "limit (ulimit -v)",
@@ -97,7 +98,7 @@ status build_log_report(const device *dev, const failed_build *failed, error *er
     char *lines = log ? first_errors(log) : NULL;
     const char *code_name = device_error_name(failed->code);
     char cause[160];
-    guess_cause(log, cause, sizeof cause);
+    guess_cause(failed, log, cause, sizeof cause);
     if (path && lines)
         error_set(err, STATUS_FAILED,
                   "kernels/%s.cl does not build on %s: %s (%d)%s; the compiler's log is in %s%s",

@@ -76,10 +76,10 @@ bool model_file_has(const model_file *m, const char *piece)
 static status lacks(const model_file *m, const char *piece, error *err)
 {
     return error_set(err, STATUS_FAILED,
-                     "%s: is not a checkpoint of hcnn-cl: its metadata has no valid %s; `hcnn-cl "
-                     "import %s -o FILE --data PATH`, with the data set that it was trained on, "
-                     "makes it a checkpoint; to train from its weights, use --weights",
-                     m->path, piece, m->path);
+                     "%s: is not a whole checkpoint of hcnn-cl: its metadata has no valid %s; if "
+                     "it has the weights of a network, train --weights starts from them, and "
+                     "`hcnn-cl import` with --data makes it a checkpoint",
+                     m->path, piece);
 }
 
 status model_file_piece(const model_file *m, const char *piece, json_t **object, error *err)

@@ -56,6 +56,13 @@ static int creation_error(const char *path)
     return reason;
 }
 
+/* Whether errno tells why a file could not be written. Other values may be older. */
+static bool can_be_reason(int last)
+{
+    return last == ENOSPC || last == EDQUOT || last == EFBIG || last == EROFS || last == EACCES ||
+           error_is_shortage(last);
+}
+
 /* errno of the system call that SQLite could not complete; 0: none is known. For a statement that
  * fails when it is run, SQLite 3.40 keeps none, so errno is used if it can have been the reason. */
 static int reason_of(const database *db, int code)
@@ -65,7 +72,7 @@ static int reason_of(const database *db, int code)
         return 0;
     if (code == SQLITE_CANTOPEN && kept == ENOENT)
         return creation_error(db->path);
-    return kept || !*file_write_advice(last) ? kept : last;
+    return kept || !can_be_reason(last) ? kept : last;
 }
 
 static status fail(const database *db, error *err)

@@ -93,7 +93,8 @@ static status open_locked(journal *j, const char *path, struct stat *info, error
     j->stream = open_to_append(path);
     if (!j->stream || fstat(fileno(j->stream), info) != 0)
         return fail(j, err);
-    /* If standard output is closed, the file itself may have got its number. */
+    /* In a program that uses the library, standard output may be closed, and the file itself may
+     * have got its number. */
     bool shared = !S_ISREG(info->st_mode) ||
                   (fileno(j->stream) > STDERR_FILENO &&
                    (is_open_as(STDOUT_FILENO, info) || is_open_as(STDERR_FILENO, info)));

@@ -169,16 +169,14 @@ status recipe_load_run(const char *run, train_options *options, words *kept, err
 
 /* ---- Errors that are found later ---- */
 
-/* Whether a message is about the option: it has the option's name, or begins with its value, which
- * is then a file. An option without a value, such as a run's `"weights": null`, is to blame for
- * nothing. */
+/* Whether a message is about the option: it has the option's name before the remedy, which begins
+ * at the first semicolon, or begins with the option's value, which is then a file. */
 static bool is_about(const char *message, const option_row *row, const train_options *o)
 {
-    bool string = row->kind == OPTION_STRING;
-    const char *value = string ? *(const char *const *)((const char *)o + row->at) : NULL;
-    if (string && !value)
-        return false;
-    for (const char *at = message; (at = strstr(at, "--")); at += 2) {
+    const char *remedy = message + strcspn(message, ";");
+    const char *value =
+        row->kind == OPTION_STRING ? *(const char *const *)((const char *)o + row->at) : NULL;
+    for (const char *at = message; (at = strstr(at, "--")) && at < remedy; at += 2) {
         const char *end = text_after(at + 2, row->name);
         if (end && *end != '-' && !isalnum((unsigned char)*end))
             return true;

@@ -204,6 +204,15 @@ status trainer_begin(trainer *t, error *err)
 
 /* ---- Resuming ---- */
 
+/* Adds to an error what can be done if the run lacks the file; `other` is a checkpoint. */
+static status advise_if_missing(const char *path, const char *other, status result, error *err)
+{
+    if (result != STATUS_FAILED || file_may_exist(path))
+        return result;
+    return error_suffix(
+        err, result, "; the run needs it: restore it, or start a new run with --weights %s", other);
+}
+
 /* Loads the optimizer's state that belongs to the checkpoint `last`. */
 static status load_solver(trainer *t, const char *last, const char *name, error *err)
 {
@@ -215,10 +224,7 @@ static status load_solver(trainer *t, const char *last, const char *name, error 
     char *path = text_format("%s/%s", t->files.run.path, name);
     TRY(got_memory(path, err, name));
     status result = state_file_load(solver_state(t->model.solve), t->model.dev, path, err);
-    if (result == STATUS_FAILED && !file_may_exist(path))
-        error_suffix(err, result,
-                     "; the run needs it: restore a copy, or start a new run with --weights %s",
-                     last);
+    result = advise_if_missing(path, last, result, err);
     free(path);
     return result;
 }
@@ -227,9 +233,10 @@ static status load_state(trainer *t, error *err)
 {
     checkpoint saved = {0};
     char *last = text_format("%s/last.safetensors", t->files.run.path);
+    char *best = text_format("%s/best.safetensors", t->files.run.path);
     status result;
-    TRY_OR_DONE(got_memory(last, err, t->files.run.path));
-    TRY_OR_DONE(checkpoint_open(last, &saved, err));
+    TRY_OR_DONE(got_memory(last && best, err, t->files.run.path));
+    TRY_OR_DONE(advise_if_missing(last, best, checkpoint_open(last, &saved, err), err));
     TRY_OR_DONE(
         hierarchy_compare(&saved.model.classes, last, &t->data.set.classes, "the data set", err));
     TRY_OR_DONE(model_file_load(&saved.model, t->model.net, err));
@@ -244,6 +251,7 @@ static status load_state(trainer *t, error *err)
 done:
     checkpoint_close(&saved);
     free(last);
+    free(best);
     return result;
 }
 
