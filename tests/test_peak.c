@@ -48,11 +48,10 @@ static void test_plain_tiles(void **state)
     check_unit(*state, "plain tiles");
 }
 
+/* Without a unit for bf16 the same as test_multiply. */
 static void test_own_unit(void **state)
 {
     const device *dev = *state;
-    if (dev->unit->precision == PRECISION_FP32)
-        skip(); /* test_multiply has tested it */
     check_sums(*state, dev->unit->lanes * dev->unit->steps);
 }
 

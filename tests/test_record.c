@@ -145,6 +145,32 @@ static void test_finished(void **state)
     run_store_close(store);
 }
 
+/* The run was resumed while its store could not be written: its old test result is no longer one.
+ */
+static void test_resumed_unseen(void **state)
+{
+    (void)state;
+    error err;
+    int64_t id;
+    run_series series;
+    put("run/config.json", "{\"backbone\":\"tiny\"}");
+    char *text = text_format("%s%s", lines, last_line);
+    put("run/metrics.jsonl", text);
+    record_whole();
+    free(text);
+    text = text_format("%s{\"step\":3,\"loss\":1}\n%s", lines, last_line);
+    put("run/metrics.jsonl", text);
+    record_whole();
+    free(text);
+    run_store *store = open_store();
+    CHECK_OK(run_store_id(store, "run", &id, &err));
+    CHECK_OK(run_store_series(store, id, "test/loss", &series, &err));
+    assert_int_equal(series.count, 1);
+    assert_int_equal(series.steps[0], 3);
+    run_series_free(&series);
+    run_store_close(store);
+}
+
 /* The run's name is that of its directory, however the path is written. */
 static void test_path(void **state)
 {
@@ -352,6 +378,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         record_test(test_stopped),
         record_test(test_finished),
+        record_test(test_resumed_unseen),
         record_test(test_path),
         record_test(test_metrics_elsewhere),
         record_test(test_metrics_in_a_device),

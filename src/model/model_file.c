@@ -76,9 +76,9 @@ bool model_file_has(const model_file *m, const char *piece)
 static status lacks(const model_file *m, const char *piece, error *err)
 {
     return error_set(err, STATUS_FAILED,
-                     "%s: is not a whole checkpoint of hcnn-cl: its metadata has no valid %s; if "
-                     "it has the weights of a network, train --weights starts from them, and "
-                     "`hcnn-cl import` with --data makes it a checkpoint",
+                     "%s: is not a checkpoint of hcnn-cl, or a damaged one: its metadata has no "
+                     "valid %s; if it has the weights of a network, train --weights starts from "
+                     "them, and `hcnn-cl import` with --data makes it a checkpoint",
                      m->path, piece);
 }
 

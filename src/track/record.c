@@ -183,6 +183,7 @@ static status record(run_store *store, const char *directory, const char *metric
     TRY_OR_DONE(got_memory(config_path && summary, err, directory));
     TRY_OR_DONE(run_store_begin(store, &what, &run, err));
     TRY_OR_DONE(record_metrics(store, run, metrics, err));
+    TRY_OR_DONE(run_store_drop_old_tests(store, run, err));
     TRY_OR_DONE(add_files(store, run, directory, err));
     TRY_OR_DONE(end_run(store, what.name, run, modified(metrics), err));
 done:

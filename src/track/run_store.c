@@ -153,6 +153,8 @@ static status find_whole(run_store *store, const char *name, bool *whole, error 
     return !*whole && why.shortage ? STATUS_FAILED : STATUS_OK;
 }
 
+#define TEST_NAMES "(SELECT id FROM names WHERE name LIKE 'test%')"
+
 /* Called within a transaction. A resumed run keeps the time of its first start. */
 static status put_run(run_store *store, const run_beginning *w, const char *config,
                       const char *summary, int64_t *run, error *err)
@@ -169,8 +171,8 @@ static status put_run(run_store *store, const run_beginning *w, const char *conf
     if (*run != 0 && w->resumed) {
         /* Test results go too: the best checkpoint of a resumed run is not tested yet. */
         TRY(database_run(db, err,
-                         "DELETE FROM metrics WHERE run = ? AND (step > ? OR name IN"
-                         " (SELECT id FROM names WHERE name LIKE 'test%'))",
+                         "DELETE FROM metrics WHERE run = ?"
+                         " AND (step > ? OR name IN " TEST_NAMES ")",
                          "ii", *run, step));
     } else if (*run == 0 || !w->added) {
         TRY(forget(store, *run, err));
@@ -243,6 +245,14 @@ status run_store_log(run_store *store, int64_t run, const run_metric *metrics, s
 {
     TRY(database_begin(&store->db, err));
     return database_end(&store->db, put_metrics(store, run, metrics, count, err), err);
+}
+
+status run_store_drop_old_tests(run_store *store, int64_t run, error *err)
+{
+    return database_run(&store->db, err,
+                        "DELETE FROM metrics WHERE run = ? AND name IN " TEST_NAMES
+                        " AND step < (SELECT step FROM runs WHERE id = ?)",
+                        "ii", run, run);
 }
 
 status run_store_add_artifact(run_store *store, int64_t run, const char *kind, const char *file,

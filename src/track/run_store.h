@@ -72,6 +72,9 @@ typedef struct run_metric {
 status run_store_log(run_store *store, int64_t run, const run_metric *metrics, size_t count,
                      error *err);
 
+/* Removes test results of a step before the run's last: the run was resumed after it. */
+status run_store_drop_old_tests(run_store *store, int64_t run, error *err);
+
 /* Records a file of the run, relative to its directory. kind is "config", "metrics", "checkpoint",
  * "events" or "evaluation". */
 status run_store_add_artifact(run_store *store, int64_t run, const char *kind, const char *file,
