@@ -27,7 +27,8 @@ static void check_sums(device *dev, int products)
 
 static void test_multiply(void **state)
 {
-    check_sums(*state, 1);
+    const device *dev = *state;
+    check_sums(*state, dev->unit->lanes * dev->unit->steps);
 }
 
 static void check_unit(device *dev, const char *name)
@@ -46,13 +47,6 @@ static void test_plain_unit(void **state)
 static void test_plain_tiles(void **state)
 {
     check_unit(*state, "plain tiles");
-}
-
-/* Without a unit for bf16 the same as test_multiply. */
-static void test_own_unit(void **state)
-{
-    const device *dev = *state;
-    check_sums(*state, dev->unit->lanes * dev->unit->steps);
 }
 
 static void test_copy(void **state)
@@ -84,7 +78,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_multiply),
-        cmocka_unit_test_setup_teardown(test_own_unit, support_open_bf16_device,
+        cmocka_unit_test_setup_teardown(test_multiply, support_open_bf16_device,
                                         support_close_device),
         cmocka_unit_test_setup_teardown(test_plain_unit, support_open_bf16_device,
                                         support_close_device),
